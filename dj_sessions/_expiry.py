@@ -1,0 +1,85 @@
+"""Expiry arithmetic: pure functions of the stored value, the time and the default age.
+
+The stored value (``session["_session_expiry"]``) is a number of seconds after the last change,
+an ISO 8601 text for a fixed time, or missing. As in Django, 0 is "until the browser closes" for
+the cookie and the default age for the store.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+
+KEY: Final = "_session_expiry"
+
+Expiry: TypeAlias = "int | float | str | datetime | None"
+
+_ACCEPTED: Final = (
+    "Pass a number of seconds, 0 (until the browser closes), a datetime, a timedelta, "
+    "or None (the default of the settings)."
+)
+
+
+def stored_value(value: object, now: datetime) -> int | float | str:
+    """Return what to store for ``set_expiry(value)``; ``now`` is aware if the site's times are.
+
+    Raises TypeError for a value that is no expiry and ValueError for one that cannot be
+    compared with the site's times or lies outside the calendar.
+    """
+    if isinstance(value, str):
+        value = _parsed(value)
+    if isinstance(value, datetime):
+        _check_comparable(value, now)
+        return value.isoformat()
+    if not isinstance(value, timedelta | int | float):
+        kind = type(value).__name__
+        raise TypeError(f"The session expiry {value!r} is of type {kind}. {_ACCEPTED}")
+    try:
+        ends = now + (value if isinstance(value, timedelta) else timedelta(seconds=value))
+    except (OverflowError, ValueError) as error:  # not a number is a ValueError
+        raise ValueError(
+            f"The session expiry {value!r} is outside the calendar. {_ACCEPTED}"
+        ) from error
+    return ends.isoformat() if isinstance(value, timedelta) else value
+
+
+def _parsed(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"The session expiry {text!r} is no ISO 8601 time. {_ACCEPTED}") from error
+
+
+def _check_comparable(moment: datetime, now: datetime) -> None:
+    aware = now.utcoffset() is not None
+    if (moment.utcoffset() is not None) != aware:
+        has, wants = ("no time zone", "True") if aware else ("a time zone", "False")
+        raise ValueError(
+            f"The session expiry {moment.isoformat()} has {has}, but USE_TZ is {wants}: "
+            "the two cannot be compared. Start from django.utils.timezone.now()."
+        )
+
+
+def age(expiry: Expiry, modification: datetime, default_age: int) -> int:
+    """Return the seconds from ``modification`` until the session expires."""
+    if not expiry:
+        return default_age
+    if isinstance(expiry, str):
+        expiry = datetime.fromisoformat(expiry)
+    if isinstance(expiry, datetime):
+        return (expiry - modification) // timedelta(seconds=1)
+    return expiry  # type: ignore[return-value] # a float is kept as given, as in Django
+
+
+def date(expiry: Expiry, modification: datetime, default_age: int) -> datetime:
+    """Return when the session expires."""
+    if isinstance(expiry, str) and expiry:
+        return datetime.fromisoformat(expiry)
+    if isinstance(expiry, datetime):
+        return expiry
+    return modification + timedelta(seconds=expiry or default_age)
+
+
+def at_browser_close(expiry: Expiry, default: bool) -> bool:
+    """Tell whether the cookie lasts until the browser closes."""
+    return default if expiry is None else expiry == 0

@@ -1,0 +1,41 @@
+"""Session keys: making them and telling whether this package could have made one."""
+
+from __future__ import annotations
+
+import re
+import string
+from typing import Final
+
+from django.utils.crypto import get_random_string
+
+#: Lower case and digits: a key is also a file name, and file systems may ignore case.
+VALID_KEY_CHARS: Final = string.ascii_lowercase + string.digits
+
+LENGTH: Final = 32
+MIN_LENGTH: Final = 8
+#: The width of the ``session_key`` column.
+MAX_LENGTH: Final = 40
+
+_KEY: Final = re.compile(rf"[0-9a-z]{{{MIN_LENGTH},{MAX_LENGTH}}}")
+#: What no store takes: control characters, white space, path separators.
+_UNSTORABLE: Final = re.compile(r"[\x00-\x20\x7f/\\]")
+
+
+def new_key() -> str:
+    """Return a random key: 32 characters, 165 bits."""
+    return get_random_string(LENGTH, VALID_KEY_CHARS)
+
+
+def is_key(value: object) -> bool:
+    """Tell whether ``value`` is a key that this package, or Django, could have made."""
+    return isinstance(value, str) and _KEY.fullmatch(value) is not None
+
+
+def is_custom_key(value: object) -> bool:
+    """Tell whether ``value`` may be a key of a store that makes its own keys."""
+    return isinstance(value, str) and len(value) >= MIN_LENGTH and _UNSTORABLE.search(value) is None
+
+
+def shorten(key: str | None) -> str:
+    """Return as much of ``key`` as people may see: enough to recognise it, too little to use it."""
+    return f"{key[:6]}…" if key else "—"

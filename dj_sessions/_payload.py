@@ -1,0 +1,130 @@
+"""Session data to signed text and back, in Django's wire format."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NoReturn, Protocol
+
+from django.core import signing
+
+from dj_sessions.exceptions import SessionEncodeError
+
+_security = logging.getLogger("django.security.SuspiciousSession")
+
+#: What unpacking data of another shape raises, as opposed to a serializer that is broken.
+UNREADABLE = (ValueError, EOFError, zlib.error, pickle.UnpicklingError)
+#: What the serializers of the standard library raise for a value that they cannot hold.
+UNSTORABLE = (TypeError, ValueError, AttributeError, RecursionError, pickle.PicklingError)
+
+
+#: How far to look for it: data that holds itself, or nests for ever, has no innermost part.
+_DEPTH = 32
+
+_PLAIN = (
+    "Store a plain value in its place (text, number, boolean, None, list, dictionary), or set "
+    "SESSION_SERIALIZER to a class that can hold it."
+)
+
+
+class Serializer(Protocol):
+    """What ``SESSION_SERIALIZER`` must name a class of."""
+
+    def dumps(self, obj: Any) -> bytes: ...
+    def loads(self, data: bytes) -> Any: ...
+
+
+def encode(data: Mapping[str, Any], serializer: Callable[[], Serializer], salt: str) -> str:
+    """Return ``data`` serialized, compressed where that helps, and signed with ``salt``.
+
+    Raises SessionEncodeError, which names the place, for a value that the serializer cannot hold.
+    """
+    try:
+        return signing.dumps(data, salt=salt, serializer=serializer, compress=True)  # type: ignore[arg-type]
+    except UNSTORABLE as error:
+        raise_encode_error(data, serializer().dumps, serializer.__name__, _PLAIN, error)
+
+
+def decode(
+    text: str | bytes, serializer: Callable[[], Serializer], salt: str
+) -> dict[str, Any] | None:
+    """Return the data of ``text``, or None if it is corrupt or wrongly signed.
+
+    That is logged once, with the reason and without key or data. An error that no data can
+    cause (a serializer's own TypeError, say) is raised.
+    """
+    try:
+        data = signing.loads(text, salt=salt, serializer=serializer)  # type: ignore[arg-type]
+    except signing.BadSignature:
+        report_corruption("its signature does not match")
+    except UNREADABLE as error:
+        report_corruption(f"it is signed but cannot be read ({type(error).__name__})")
+    else:
+        if isinstance(data, dict):
+            return data
+        report_corruption(f"it holds a {type(data).__name__} instead of a dictionary")
+    return None
+
+
+def report_corruption(reason: str) -> None:
+    """Log that the data of a session is worthless, and why."""
+    _security.warning("Session data corrupted: %s", reason)
+
+
+def raise_encode_error(
+    data: Mapping[str, Any],
+    dumps: Callable[[Any], object],
+    holder: str,
+    remedy: str,
+    error: Exception,
+) -> NoReturn:
+    """Raise the error that names what in ``data`` made ``dumps`` fail with ``error``.
+
+    ``error`` itself is raised again where the data is not at fault: every part of it can be
+    stored, or not even an empty dictionary can.
+    """
+    found = _find_unstorable(data, dumps, "session") if _storable({}, dumps) else None
+    if found is None:
+        raise error
+    path, value = found
+    said = f"{holder} said: {error}. {remedy}"
+    raise SessionEncodeError(path, type(value), said) from error
+
+
+def _find_unstorable(
+    value: Any, dumps: Callable[[Any], object], path: str
+) -> tuple[str, Any] | None:
+    """Return the path and value of the innermost part that ``dumps`` refuses."""
+    if _storable(value, dumps):
+        return None
+    for _ in range(_DEPTH):
+        if isinstance(value, Mapping):
+            for key in value:
+                if not _storable({key: None}, dumps):
+                    return f"the key {key!r} of {path}", key
+        refused = next(
+            (part for part in _parts(value, path) if not _storable(part[1], dumps)), None
+        )
+        if refused is None:
+            break
+        path, value = refused
+    return path, value
+
+
+def _storable(value: Any, dumps: Callable[[Any], object]) -> bool:
+    try:
+        dumps(value)
+    except UNSTORABLE:
+        return False
+    return True
+
+
+def _parts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield f"{path}[{key!r}]", part
+    elif isinstance(value, list | tuple):
+        for index, part in enumerate(value):
+            yield f"{path}[{index}]", part

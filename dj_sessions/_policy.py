@@ -1,0 +1,45 @@
+"""What a response owes the session, from flags and numbers alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the middleware sees when the response comes back.
+
+    ``accessed``, ``modified`` and ``empty`` are the session's; ``has_cookie`` tells whether the
+    request brought its cookie; ``save_every_request`` is the setting; ``status`` the response's.
+    """
+
+    accessed: bool
+    modified: bool
+    empty: bool
+    has_cookie: bool
+    save_every_request: bool
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do: save the session, set or delete its cookie, add ``Vary: Cookie``."""
+
+    save: bool = False
+    set_cookie: bool = False
+    delete_cookie: bool = False
+    vary: bool = False
+
+
+def decide(state: State) -> Decision:
+    """Return what a response owes the session.
+
+    - An ended session takes its cookie along.
+    - A changed one is saved and its cookie renewed, and so is an unchanged one where the site
+      renews on every request; but not by a response of 5xx, whose changes may be half done.
+    - Whatever depended on the session, or touches its cookie, varies on the cookie.
+    """
+    if state.empty:
+        return Decision(delete_cookie=state.has_cookie, vary=state.has_cookie or state.accessed)
+    save = (state.modified or state.save_every_request) and state.status < 500
+    return Decision(save=save, set_cookie=save, vary=state.accessed or save)

@@ -1,0 +1,282 @@
+"""Running one body in two modes.
+
+Sync and async are both public, and both may be overridden. Each behaviour is written once, by
+one of these rules:
+
+*After the load.* The async twin of a method that only looks at the data loads the session, then
+calls the sync method: ``aget = after_load(get)``.
+
+*One hop.* The async twin of a method that does I/O runs the whole sync method in one thread hop:
+``aexists = in_thread(exists)``.
+
+*One body.* Orchestration is a coroutine that reaches what exists in two modes through a *mode*:
+``await mode(self.save, self.asave)``. ``in_sync`` calls the first, ``in_async`` awaits the
+second. The sync method steps the body once (``finish``), as nothing in it waits; the async twin
+is ``driven(save, _save)``: one hop, or in async mode where somebody's async override, or a
+store with async I/O, must be reached.
+
+*Bridges.* When a subclass overrides only the sync twin, the async twin, older in the MRO, is
+replaced by one that calls that subclass's own sync method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from functools import wraps
+from types import FunctionType
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+from asgiref.sync import sync_to_async
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_MARK = "_twin_of"
+
+
+class Mode(Protocol):
+    """Calls the one of two twins that fits the mode."""
+
+    async def __call__(
+        self,
+        sync: Callable[P, R],
+        twin: Callable[P, Awaitable[R]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R: ...
+
+
+async def in_sync(
+    sync: Callable[P, R], twin: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
+) -> R:
+    """Call ``sync``."""
+    return sync(*args, **kwargs)
+
+
+async def in_async(
+    sync: Callable[P, R], twin: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
+) -> R:
+    """Await ``twin``."""
+    return await twin(*args, **kwargs)
+
+
+def finish(body: Coroutine[Any, Any, R]) -> R:
+    """Return what ``body`` returns, without an event loop; it must be in sync mode."""
+    try:
+        body.send(None)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+    body.close()
+    raise RuntimeError(
+        f"{body} waited in sync mode: a sync method that it calls is overridden "
+        "by a coroutine function. Override the method whose name starts with 'a' instead."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Twin:
+    """The mark on an async twin of ours, and on a bridge: its sync twin, and how to reach it."""
+
+    sync: str
+    make: Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def after_load(sync: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
+    """Return the async twin that loads the session and calls ``sync``.
+
+    An override may block, and so is reached in a thread.
+    """
+
+    async def twin(*args: P.args, **kwargs: P.kwargs) -> R:
+        await _load(*args, **kwargs)
+        return sync(*args, **kwargs)
+
+    return _marked(twin, sync, after_load_in_thread)
+
+
+def after_load_in_thread(sync: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
+    """Return the async twin that loads the session and calls ``sync`` in a thread."""
+
+    async def twin(*args: P.args, **kwargs: P.kwargs) -> R:
+        await _load(*args, **kwargs)
+        return await sync_to_async(sync)(*args, **kwargs)
+
+    return _marked(twin, sync, after_load_in_thread)
+
+
+async def _load(session: Any, *args: object, **kwargs: object) -> None:
+    # Given an expiry, the methods that compute with it promise not to load.
+    if "expiry" not in kwargs:
+        await session._aget_session()
+
+
+def in_thread(sync: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
+    """Return the async twin that calls ``sync`` in the thread that Django keeps for that."""
+
+    async def twin(*args: P.args, **kwargs: P.kwargs) -> R:
+        return await sync_to_async(sync)(*args, **kwargs)
+
+    return _marked(twin, sync, in_thread)
+
+
+def at_once(sync: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
+    """Return the async twin that calls ``sync``, which neither loads nor blocks.
+
+    An override may block, and so is reached in a thread.
+    """
+
+    async def twin(*args: P.args, **kwargs: P.kwargs) -> R:
+        return sync(*args, **kwargs)
+
+    return _marked(twin, sync, in_thread)
+
+
+def driven(
+    sync: Callable[..., R], body: Callable[..., Coroutine[Any, Any, R]]
+) -> Callable[..., Coroutine[Any, Any, R]]:
+    """Return the async twin of ``sync``, a method that runs ``body(self, mode, …)``."""
+
+    async def twin(*args: Any, **kwargs: Any) -> R:
+        self: Any = args[0]
+        if self._async_overrides:
+            return await body(self, in_async, *args[1:], **kwargs)
+        if not self.blocking:
+            return _step(body, *args, **kwargs)
+        return await sync_to_async(_step)(body, *args, **kwargs)
+
+    return _marked(twin, sync, in_thread)
+
+
+def driven_after_load(
+    sync: Callable[..., R], body: Callable[..., Coroutine[Any, Any, R]]
+) -> Callable[..., Coroutine[Any, Any, R]]:
+    """Return the async twin of ``sync``, a method that looks at the data through ``body``."""
+
+    async def twin(*args: Any, **kwargs: Any) -> R:
+        self: Any = args[0]
+        if self._async_overrides:
+            return await body(self, in_async, *args[1:], **kwargs)
+        await _load(*args, **kwargs)
+        return _step(body, *args, **kwargs)
+
+    return _marked(twin, sync, after_load_in_thread)
+
+
+def _step(body: Callable[..., Coroutine[Any, Any, R]], self: Any, *args: Any, **kwargs: Any) -> R:
+    return finish(body(self, in_sync, *args, **kwargs))
+
+
+def twin_of(sync: Callable[..., Any]) -> Callable[[F], F]:
+    """Mark an async twin of ``sync`` that is written by hand."""
+
+    def mark(twin: F) -> F:
+        setattr(twin, _MARK, _Twin(sync.__name__, in_thread))
+        twin.__doc__ = twin.__doc__ or sync.__doc__
+        return twin
+
+    return mark
+
+
+def _marked(twin: F, sync: Callable[..., Any], make: Callable[..., Any]) -> F:
+    """Return ``twin`` with the name, the documentation and the mark of the twin of ``sync``."""
+    name = _twin_name(sync.__name__)
+    wraps(sync)(twin)
+    twin.__qualname__ = sync.__qualname__.removesuffix(sync.__name__) + name
+    twin.__name__ = name
+    setattr(twin, _MARK, _Twin(sync.__name__, make))
+    return twin
+
+
+def _twin_name(sync: str) -> str:
+    if sync == "__setitem__":
+        return "aset"
+    return f"_a{sync[1:]}" if sync.startswith("_") else f"a{sync}"
+
+
+class Twinned:
+    """A class whose subclasses may override either twin of a method.
+
+    ``blocking`` tells whether sync methods do I/O, and so must leave the event loop; a class
+    whose own methods do none says so in its body. ``_async_overrides`` tells whether an async
+    twin that is not ours must be reached, so that bodies run in async mode.
+    """
+
+    #: Whether sync methods do I/O.
+    blocking = True
+    _async_overrides = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._async_overrides = False
+        for name, twin in _twins(cls).items():
+            if _depth(cls, twin.sync) < _depth(cls, name):
+                _bridge(cls, name, twin)
+            elif _mark(_definition(cls, name)) is None:
+                cls._async_overrides = True
+
+
+def _bridge(cls: type[Twinned], name: str, twin: _Twin) -> None:
+    """Make the async twin ``name`` of ``cls`` call the sync twin that ``cls`` has."""
+    owner = cls.__mro__[_depth(cls, twin.sync)]
+    definition = _definition(cls, twin.sync)
+    make = twin.make
+    if vars(owner).get("blocking", True):
+        cls.blocking = cls.blocking or make is in_thread
+    else:
+        make = at_once if make is in_thread else after_load
+    bridge = make(_as_method(definition, twin.sync))
+    setattr(bridge, _MARK, twin)
+    is_of_class = isinstance(_definition(cls, name), classmethod)
+    setattr(cls, name, classmethod(bridge) if is_of_class else bridge)
+
+
+def _as_method(definition: Any, name: str) -> Callable[..., Any]:
+    """Return ``definition``, whatever kind of attribute it is, as a function of ``self``."""
+    function = _function(definition)
+    if isinstance(function, FunctionType) and not isinstance(definition, property):
+        return function
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        instance, cls = (None, self) if isinstance(self, type) else (self, type(self))
+        get = getattr(type(definition), "__get__", None)
+        value = definition if get is None else get(definition, instance, cls)
+        return value(*args, **kwargs) if callable(value) else value
+
+    method.__name__ = method.__qualname__ = name
+    return method
+
+
+def _twins(cls: type) -> dict[str, _Twin]:
+    """Return the marks of all async twins, by name."""
+    return {
+        name: twin
+        for base in reversed(cls.__mro__)
+        for name, value in vars(base).items()
+        if (twin := _mark(value)) is not None
+    }
+
+
+def _depth(cls: type, name: str) -> int:
+    """Return how far up the MRO of ``cls`` ``name`` is defined."""
+    return next(depth for depth, base in enumerate(cls.__mro__) if name in vars(base))
+
+
+def _definition(cls: type, name: str) -> Any:
+    return vars(cls.__mro__[_depth(cls, name)])[name]
+
+
+def _mark(value: Any) -> _Twin | None:
+    # Not getattr(): a mock has every attribute, and a lazy object would be evaluated.
+    mark = getattr(_function(value), "__dict__", {}).get(_MARK)
+    return mark if isinstance(mark, _Twin) else None
+
+
+def _function(value: Any) -> Any:
+    """Return the function inside a classmethod or property, else ``value``."""
+    if issubclass(type(value), classmethod):
+        return value.__func__
+    return value.fget if issubclass(type(value), property) else value

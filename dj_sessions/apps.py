@@ -1,0 +1,45 @@
+"""The app: Django's label, the alias of its models, the checks."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from django.apps import AppConfig, apps
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from dj_sessions import _alias
+
+
+class SessionsConfig(AppConfig):
+    """Stands in the place of ``django.contrib.sessions``, under the same label and table."""
+
+    name = "dj_sessions"
+    label = "sessions"
+    verbose_name = _("Sessions")
+
+    def __init__(self, app_name: str, app_module: ModuleType | None) -> None:
+        super().__init__(app_name, app_module)
+        _refuse_both()
+        # Now, and not in ready(): models of apps that stand earlier may import the alias.
+        _alias.install(_is_installed)
+
+    def ready(self) -> None:
+        from dj_sessions import checks
+
+        checks.register_all()
+
+
+def _is_installed() -> bool:
+    return isinstance(apps.app_configs.get("sessions"), SessionsConfig)
+
+
+def _refuse_both() -> None:
+    """Raise ImproperlyConfigured if Django's app is installed too: both have the same label."""
+    for entry in settings.INSTALLED_APPS:
+        if entry == "django.contrib.sessions" or entry.startswith("django.contrib.sessions."):
+            raise ImproperlyConfigured(
+                f"INSTALLED_APPS has both {entry!r} and 'dj_sessions', which takes its place. "
+                f"Remove {entry!r}; the sessions in the database stay."
+            )

@@ -1,0 +1,56 @@
+"""What the two engines that use a cache share."""
+
+from __future__ import annotations
+
+from copy import copy
+
+from django.core.cache import BaseCache, caches
+
+from dj_sessions._twins import twin_of
+from dj_sessions.backends.stored import StoredSession
+from dj_sessions.conf import conf
+
+
+class CacheUser(StoredSession):
+    """A store that keeps sessions in the cache ``SESSION_CACHE_ALIAS``, under a prefix."""
+
+    #: Sessions share the cache with everything else: never empty, and each engine's own.
+    cache_key_prefix: str
+
+    def __init__(self, session_key: str | None = None) -> None:
+        self._cache: BaseCache = caches[conf.SESSION_CACHE_ALIAS]
+        #: The cache keys that ``acache_key()`` told, by session key.
+        self._cache_keys: dict[str, str] = {}
+        super().__init__(session_key)
+
+    @property
+    def cache_key(self) -> str:
+        """The cache key of this session, which gets a session key if it has none."""
+        return self.cache_key_prefix + self._get_or_create_session_key()
+
+    def _cache_key_of(self, key: str) -> str:
+        """Return the cache key of the session under ``key``, also where a subclass computes it."""
+        if key in self._cache_keys:
+            return self._cache_keys[key]
+        if key == self._session_key:
+            return self.cache_key
+        return self._under(key).cache_key
+
+    def _under(self, key: str) -> CacheUser:
+        """Return this session as it would be under another key."""
+        other = copy(self)
+        other._session_key = key
+        return other
+
+    @twin_of(cache_key.fget)  # type: ignore[attr-defined]
+    async def acache_key(self) -> str:
+        key: str = await self._aget_or_create_session_key()
+        return self.cache_key_prefix + key
+
+    @twin_of(StoredSession._before_io)
+    async def _abefore_io(self, key: str) -> None:
+        # The verbs are sync, and acache_key() may be overridden without cache_key.
+        if key == self._session_key:
+            self._cache_keys[key] = await self.acache_key()
+        elif key not in self._cache_keys:
+            self._cache_keys[key] = await self._under(key).acache_key()

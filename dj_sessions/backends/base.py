@@ -1,0 +1,232 @@
+"""``SessionBase``: the key, the payload and the lifecycle that Django documents.
+
+See https://docs.djangoproject.com/en/stable/topics/http/sessions/.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from django.utils.module_loading import import_string
+
+from dj_sessions import _keys, _payload
+from dj_sessions._keys import VALID_KEY_CHARS
+from dj_sessions._twins import (
+    Mode,
+    Twinned,
+    at_once,
+    driven,
+    finish,
+    in_sync,
+    in_thread,
+    twin_of,
+)
+from dj_sessions.backends._lifetime import SessionLifetime
+from dj_sessions.conf import conf
+from dj_sessions.exceptions import CreateError, UpdateError
+
+__all__ = ["VALID_KEY_CHARS", "CreateError", "SessionBase", "UpdateError"]
+
+
+class SessionBase(Twinned, SessionLifetime):
+    """One visitor's data under a session key, read from its store when first needed.
+
+    A store implements ``exists``, ``create``, ``save``, ``delete``, ``load`` and, if it can,
+    ``clear_expired``; their async twins follow by themselves. Every method whose name starts
+    with ``a`` is the awaitable twin of the method without it. ``accessed`` and ``modified``
+    (bool) tell the middleware what happened; set ``modified`` after changing a nested value.
+
+    https://docs.djangoproject.com/en/stable/topics/http/sessions/#using-sessions-in-views
+    """
+
+    _loading: asyncio.Lock | None = None
+
+    def __init__(self, session_key: str | None = None) -> None:
+        self._session_key = session_key
+        self.accessed = False
+        self.modified = False
+
+    def __bool__(self) -> bool:
+        """Tell whether there is a session: not ``is_empty()``, counted as an access."""
+        self.accessed = True
+        return not self.is_empty()
+
+    def is_empty(self) -> bool:
+        """Tell whether there is neither key nor data; this does not count as an access."""
+        return not self._session_key and not getattr(self, "_session_cache", None)
+
+    # The payload
+
+    @cached_property
+    def serializer(self) -> Any:
+        """The class that ``SESSION_SERIALIZER`` names; assign another one to override it."""
+        return import_string(conf.SESSION_SERIALIZER)
+
+    @property
+    def key_salt(self) -> str:
+        """The salt of the payload's signature: Django's, so that both read both."""
+        return "django.contrib.sessions." + type(self).__qualname__
+
+    def encode(self, session_dict: dict[str, Any]) -> str:
+        """Return the data as signed text; raises SessionEncodeError naming what cannot be."""
+        return _payload.encode(session_dict, self.serializer, self.key_salt)
+
+    def decode(self, session_data: str | bytes) -> dict[str, Any]:
+        """Return the data of ``encode()``; corrupt text is logged and is an empty session."""
+        return _payload.decode(session_data, self.serializer, self.key_salt) or {}
+
+    # The key
+
+    def _validate_session_key(self, key: object) -> bool:
+        """Tell whether ``key`` may be a key: only then is the store asked for it."""
+        return _keys.is_custom_key(key) if self._makes_own_keys() else _keys.is_key(key)
+
+    @classmethod
+    def _makes_own_keys(cls) -> bool:
+        """Tell whether a subclass overrides what gives a session its key."""
+        makers = (
+            cls._get_new_session_key,
+            cls._aget_new_session_key,
+            cls._get_or_create_session_key,
+            cls._aget_or_create_session_key,
+            cls.create,
+            cls.acreate,
+        )
+        return any(not str(maker.__module__).startswith("dj_sessions.") for maker in makers)
+
+    def _get_session_key(self) -> str | None:
+        return self.__session_key
+
+    def _set_session_key(self, value: str | None) -> None:
+        """Take ``value`` as the key, or None in place of one that cannot be a key."""
+        self.__session_key = value if self._validate_session_key(value) else None
+
+    _session_key = property(
+        lambda self: self.__session_key, lambda self, value: self._set_session_key(value)
+    )
+
+    @property
+    def session_key(self) -> str | None:
+        """The key, or None before the session is first saved; reading it counts as an access."""
+        self.accessed = True
+        return self.__session_key
+
+    def _get_new_session_key(self) -> str:
+        """Return a key that nobody uses; ``create()`` tries another if that proves wrong."""
+        return _keys.new_key()
+
+    _aget_new_session_key = at_once(_get_new_session_key)
+
+    def _get_or_create_session_key(self) -> str:
+        return finish(self._current_or_new_key(in_sync))
+
+    async def _current_or_new_key(self, mode: Mode) -> str:
+        if self._session_key is None:
+            self._session_key = await mode(self._get_new_session_key, self._aget_new_session_key)
+        return self._session_key  # type: ignore[no-any-return]
+
+    _aget_or_create_session_key = driven(_get_or_create_session_key, _current_or_new_key)
+
+    # Loading
+
+    def _get_session(self, no_load: bool = False) -> dict[str, Any]:
+        """Return the data, loaded on first use; with ``no_load`` a new session's is empty."""
+        self.accessed = True
+        if not hasattr(self, "_session_cache"):
+            self._session_cache = {} if no_load or self._session_key is None else self.load()
+        return self._session_cache
+
+    @property
+    def _session(self) -> dict[str, Any]:  # type: ignore[override]
+        if hasattr(self, "_session_cache"):
+            self.accessed = True
+            return self._session_cache
+        return self._get_session()
+
+    @twin_of(_get_session)
+    async def _aget_session(self, no_load: bool = False) -> dict[str, Any]:
+        self.accessed = True
+        if not hasattr(self, "_session_cache"):
+            if no_load or self._session_key is None:
+                self._session_cache = {}
+            else:
+                await self._load_once()
+        return self._session_cache
+
+    async def _load_once(self) -> None:
+        """Load, unless another task of this request does or did."""
+        self._loading = self._loading or asyncio.Lock()
+        try:
+            async with self._loading:
+                if not hasattr(self, "_session_cache"):
+                    data = await self.aload()
+                    self._session_cache = getattr(self, "_session_cache", data)
+        finally:  # a lock belongs to one event loop, the session may be used in the next
+            self._loading = None
+
+    # Lifecycle
+
+    def flush(self) -> None:
+        """End the session: its data and key are gone, here and in the store."""
+        finish(self._flush(in_sync))
+
+    async def _flush(self, mode: Mode) -> None:
+        self.clear()
+        await mode(self.delete, self.adelete)
+        self._session_key = None
+
+    def cycle_key(self) -> None:
+        """Move the data to a new key and end the old one, against session fixation."""
+        finish(self._cycle_key(in_sync))
+
+    async def _cycle_key(self, mode: Mode) -> None:
+        data = await mode(self._get_session, self._aget_session)
+        key = self._session_key
+        await mode(self.create, self.acreate)
+        self._session_cache = data
+        if key:
+            await mode(self.delete, self.adelete, key)
+
+    if not TYPE_CHECKING:  # the type stubs of Django declare these
+        aflush = driven(flush, _flush)
+        acycle_key = driven(cycle_key, _cycle_key)
+
+    # What a store implements
+
+    def exists(self, session_key: str) -> bool:
+        """Tell whether the store holds a session under ``session_key``."""
+        raise NotImplementedError("subclasses of SessionBase must provide an exists() method")
+
+    def create(self) -> None:
+        """Store this session under a new key."""
+        raise NotImplementedError("subclasses of SessionBase must provide a create() method")
+
+    def save(self, must_create: bool = False) -> None:
+        """Store the data: under a new key with ``must_create``, else over what is there.
+
+        Raises CreateError if the new key is taken, UpdateError if nothing is there any more.
+        """
+        raise NotImplementedError("subclasses of SessionBase must provide a save() method")
+
+    def delete(self, session_key: str | None = None) -> None:
+        """Remove the session under ``session_key``, its own by default, from the store."""
+        raise NotImplementedError("subclasses of SessionBase must provide a delete() method")
+
+    def load(self) -> dict[str, Any]:
+        """Return the stored data; where there is none, an empty dictionary, and drop the key."""
+        raise NotImplementedError("subclasses of SessionBase must provide a load() method")
+
+    @classmethod
+    def clear_expired(cls) -> None:
+        """Remove the sessions that have expired; does nothing where the store does it."""
+        raise NotImplementedError("This backend does not support clear_expired().")
+
+    if not TYPE_CHECKING:  # the type stubs of Django declare these
+        aexists = in_thread(exists)
+        acreate = in_thread(create)
+        asave = in_thread(save)
+        adelete = in_thread(delete)
+        aload = in_thread(load)
+        aclear_expired = classmethod(in_thread(clear_expired.__func__))

@@ -1,0 +1,89 @@
+"""Sessions in a cache alone: fast, and gone when the cache forgets them.
+
+https://docs.djangoproject.com/en/stable/topics/http/sessions/#using-cached-sessions
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dj_sessions import _payload
+from dj_sessions._twins import Mode, driven, finish, in_sync
+from dj_sessions.backends._caching import CacheUser
+from dj_sessions.backends._swap import CacheSwap, swap_of
+from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
+from dj_sessions.backends.stored import Record
+
+__all__ = ["KEY_PREFIX", "CreateError", "SessionBase", "SessionStore", "UpdateError"]
+
+KEY_PREFIX = "django.contrib.sessions.cache"
+
+
+@dataclass(frozen=True, slots=True)
+class CacheRecord(Record):
+    """A record, as the cache stores it, with its age in seconds."""
+
+    age: int = 0
+
+
+class SessionStore(CacheUser):
+    """Sessions as dictionaries in a cache, which serializes them and forgets them in time."""
+
+    cache_key_prefix = KEY_PREFIX
+
+    @property
+    def _swap(self) -> CacheSwap:
+        return swap_of(self._cache)
+
+    def _read(self, key: str) -> Record | None:
+        try:
+            raw = self._swap.read(self._cache_key_of(key))
+        except _payload.UNREADABLE as error:
+            _payload.report_corruption(f"the cache cannot read it ({type(error).__name__})")
+            return None
+        return None if raw is None else Record(raw)
+
+    def _data(self, record: Record) -> dict[str, Any] | None:
+        try:
+            data = self._swap.decode(record.payload)
+        except _payload.UNREADABLE as error:
+            _payload.report_corruption(f"the cache cannot read it ({type(error).__name__})")
+            return None
+        if isinstance(data, dict):
+            return data
+        _payload.report_corruption(f"the cache holds a {type(data).__name__} in its place")
+        return None
+
+    def _record(self, data: dict[str, Any]) -> Record:
+        return finish(self._cache_record(in_sync, data))
+
+    async def _cache_record(self, mode: Mode, data: dict[str, Any]) -> Record:
+        age = await mode(self.get_expiry_age, self.aget_expiry_age)
+        encode = self._swap.encode
+        try:
+            return CacheRecord(encode(data), None, age)
+        except _payload.UNSTORABLE as error:
+            remedy = "Store a value in its place that the cache can hold."
+            _payload.raise_encode_error(data, encode, "The cache", remedy, error)
+
+    _arecord = driven(_record, _cache_record)
+
+    def _insert(self, key: str, record: CacheRecord) -> bool:
+        return self._swap.insert(self._cache_key_of(key), record.payload, record.age)
+
+    def _replace(self, key: str, record: CacheRecord, expected: Record | None) -> bool:
+        was = None if expected is None else expected.payload
+        name = self._cache_key_of(key)
+        return self._swap.swap(name, record.payload, was, record.age)
+
+    def _remove(self, key: str) -> bool:
+        return self._cache.delete(self._cache_key_of(key))
+
+    def _holds(self, key: str) -> bool:
+        return self._cache.has_key(self._cache_key_of(key))
+
+    @classmethod
+    def _purge(cls, now: datetime, batch: int) -> int:
+        return 0

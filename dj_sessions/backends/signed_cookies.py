@@ -1,0 +1,111 @@
+"""Sessions that the client keeps: the session key is the data, signed.
+
+https://docs.djangoproject.com/en/stable/topics/http/sessions/#using-cookie-based-sessions
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from django.core import signing
+from django.utils import timezone
+
+from dj_sessions import _expiry, _payload
+from dj_sessions._twins import Mode, driven, finish, in_sync
+from dj_sessions.backends.base import SessionBase
+from dj_sessions.conf import conf
+
+__all__ = ["SessionBase", "SessionStore"]
+
+SALT: Final = "django.contrib.sessions.backends.signed_cookies"
+
+#: Bytes of name, value and attributes that browsers promise to keep (RFC 6265, section 6.1).
+COOKIE_LIMIT: Final = 4096
+
+logger = logging.getLogger("django.contrib.sessions")
+
+
+class SessionStore(SessionBase):
+    """A session without a store: nothing to look up, nothing to delete, no storage verbs.
+
+    So it can neither merge two requests' changes nor end a session of which somebody kept the
+    cookie; only its expiry ends that. Anybody who has the cookie can read it.
+    """
+
+    #: Everything happens in memory.
+    blocking = False
+
+    def _validate_session_key(self, key: object) -> bool:
+        return isinstance(key, str) and len(key) >= 8
+
+    def load(self) -> dict[str, Any]:
+        """Return the data that the key holds; nothing if it is forged, corrupt or too old."""
+        return finish(self._load(in_sync))
+
+    async def _load(self, mode: Mode) -> dict[str, Any]:
+        self.accessed = True
+        text = self._session_key
+        data = _payload.decode(text, self.serializer, SALT) if text else None
+        if data is None or await self._has_expired(mode, text, data):
+            self._session_key = None
+            return {}
+        return data
+
+    async def _has_expired(self, mode: Mode, text: str, data: dict[str, Any]) -> bool:
+        terms = {
+            "modification": datetime.fromtimestamp(_signed_at(text), UTC if conf.USE_TZ else None),
+            "expiry": data.get(_expiry.KEY),
+        }
+        return timezone.now() > await mode(self.get_expiry_date, self.aget_expiry_date, **terms)
+
+    def create(self) -> None:
+        """Have the cookie set; there is nothing to reserve."""
+        self.modified = True
+
+    def save(self, must_create: bool = False) -> None:
+        """Put the data into the key, for the cookie that the response sets."""
+        finish(self._save(in_sync))
+
+    async def _save(self, mode: Mode, must_create: bool = False) -> None:
+        await mode(self._get_session, self._aget_session)
+        self._session_key = self._get_session_key()
+        self.modified = True
+        if len(conf.SESSION_COOKIE_NAME) + len(self._session_key or "") > COOKIE_LIMIT:
+            logger.warning(
+                "The session is %d bytes long as a cookie; browsers drop cookies of more than %d. "
+                "Keep less in it, or choose another SESSION_ENGINE.",
+                len(self._session_key or ""),
+                COOKIE_LIMIT,
+            )
+
+    if not TYPE_CHECKING:  # the type stubs of Django declare these
+        aload = driven(load, _load)
+        asave = driven(save, _save)
+
+    def exists(self, session_key: str | None = None) -> bool:
+        """Return False: no store could tell."""
+        return False
+
+    def delete(self, session_key: str | None = None) -> None:
+        """Drop key and data, so that the response deletes the cookie."""
+        self._session_key = None
+        self._session_cache = {}
+        self.modified = True
+
+    def cycle_key(self) -> None:
+        """Sign the data anew; the old cookie stays valid until it expires."""
+        self.save()
+
+    def _get_session_key(self) -> str:
+        return _payload.encode(self._session, self.serializer, SALT)
+
+    @classmethod
+    def clear_expired(cls) -> None:
+        """Do nothing: clients forget their cookies."""
+
+
+def _signed_at(text: str) -> int:
+    """Return when ``text``, whose signature is valid, was signed (epoch seconds)."""
+    return signing.b62_decode(text.rsplit(signing.TimestampSigner().sep, 2)[1])

@@ -1,0 +1,265 @@
+"""``StoredSession``: the lifecycle once, over five storage verbs.
+
+A store implements the verbs and nothing else. *Not found* is None or False; what is broken
+raises the store's own error, which nobody turns into "no session".
+
+=====================================  ======  =================================================
+``_read(key)``                         Record  None: unknown, expired or malformed
+``_insert(key, record)``               bool    False: the key is taken
+``_replace(key, record, expected)``    bool    False: changed or gone since ``expected``
+``_remove(key)``                       bool    False: there was nothing
+``_purge(now, batch)``                 int     how many expired sessions it removed
+=====================================  ======  =================================================
+
+Around them: ``_holds(key)`` answers ``exists()``, ``_read_latest(key)`` reads past any cache,
+``_record(data)`` makes the record to store and ``_data(record)`` reads it. The async twin of
+each follows by itself: one thread hop, unless the store writes its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from django.utils import timezone
+
+from dj_sessions import _payload
+from dj_sessions._merge import merge
+from dj_sessions._twins import Mode, at_once, driven, finish, in_sync, in_thread
+from dj_sessions.backends.base import SessionBase
+from dj_sessions.exceptions import CreateError, SessionConflict, UpdateError
+
+#: A second collision of 165 random bits is no coincidence: the store refuses everything.
+CREATE_ATTEMPTS: Final = 4
+
+#: Each conflict means that somebody else's save succeeded, so a few may follow each other.
+SAVE_ATTEMPTS: Final = 16
+
+#: Expired sessions removed at a time.
+PURGE_BATCH: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a store keeps under a key.
+
+    ``payload`` is the data as stored: a text, or what else the store takes. ``expiry``
+    (datetime) is when it ends, None where the store itself forgets it, or only the data tells.
+    """
+
+    payload: Any
+    expiry: datetime | None = None
+
+
+class StoredSession(SessionBase):
+    """A session that a store keeps, saved by compare-and-swap.
+
+    The record as loaded is both what a save expects to find and the base of the merge when it
+    finds something else. ``clear()`` forgets it: what follows replaces whatever is stored.
+    """
+
+    _baseline: Record | None = None
+
+    def _set_session_key(self, value: str | None) -> None:
+        super()._set_session_key(value)
+        self._baseline = None
+
+    def clear(self) -> None:
+        super().clear()
+        self._baseline = None
+
+    # The lifecycle
+
+    def exists(self, session_key: str) -> bool:
+        return finish(self._exists(in_sync, session_key))
+
+    async def _exists(self, mode: Mode, session_key: str | None) -> bool:
+        if session_key is None or not self._validate_session_key(session_key):
+            return False
+        await mode(self._before_io, self._abefore_io, session_key)
+        return await mode(self._holds, self._aholds, session_key)
+
+    def load(self) -> dict[str, Any]:
+        return finish(self._load(in_sync))
+
+    async def _load(self, mode: Mode) -> dict[str, Any]:
+        self.accessed = True
+        key = self._session_key
+        record = None
+        if key is not None:
+            await mode(self._before_io, self._abefore_io, key)
+            record = await mode(self._read, self._aread, key)
+        data = {} if record is None else self._data(record) or {}
+        if record is None or await mode(self._has_expired, self._ahas_expired, record, data):
+            self._session_key = None
+            return {}
+        if not hasattr(self, "_session_cache"):
+            self._baseline = record
+        await mode(self._loaded, self._aloaded, record, data)
+        return data
+
+    def create(self) -> None:
+        finish(self._create(in_sync))
+
+    async def _create(self, mode: Mode) -> None:
+        before = self._session_key, self._baseline
+        try:
+            await self._create_with_new_key(mode)
+        except BaseException:  # nothing is stored under the new key
+            self._session_key, self._baseline = before
+            raise
+        self.modified = True
+
+    async def _create_with_new_key(self, mode: Mode) -> None:
+        for _ in range(CREATE_ATTEMPTS):
+            key = await mode(self._get_new_session_key, self._aget_new_session_key)
+            self._session_key = key
+            if self._session_key is None:
+                raise ValueError(
+                    f"_get_new_session_key() returned {key!r}, which cannot be a session key. "
+                    "Return 8 or more characters, none of them white space, control or slash."
+                )
+            try:
+                await mode(self.save, self.asave, must_create=True)
+            except CreateError:
+                continue
+            return
+        raise RuntimeError(
+            "Unable to create a new session key: the store refused "
+            f"{CREATE_ATTEMPTS} random ones. It is likely that the cache is unavailable."
+        )
+
+    def save(self, must_create: bool = False) -> None:
+        finish(self._save(in_sync, must_create))
+
+    async def _save(self, mode: Mode, must_create: bool = False) -> None:
+        if self._session_key is None:
+            await mode(self.create, self.acreate)
+            return
+        data = await mode(self._get_session, self._aget_session, no_load=must_create)
+        if self._session_key is None:
+            raise UpdateError("There is no session under this key; it may have expired.")
+        await mode(self._before_io, self._abefore_io, self._session_key)
+        if must_create:
+            await self._save_new(mode, self._session_key, data)
+        else:
+            await self._save_over(mode, self._session_key, data)
+
+    async def _save_new(self, mode: Mode, key: str, data: dict[str, Any]) -> None:
+        record = await mode(self._record, self._arecord, data)
+        if not await mode(self._insert, self._ainsert, key, record):
+            raise CreateError("The session key is taken.")
+        self._baseline = record
+
+    async def _save_over(self, mode: Mode, key: str, data: dict[str, Any]) -> None:
+        expected = await self._swappable(mode, key, self._baseline)
+        for _ in range(SAVE_ATTEMPTS):
+            record = await mode(self._record, self._arecord, data)
+            if await mode(self._replace, self._areplace, key, record, expected):
+                self._baseline = record
+                return
+            current = await mode(self._read_latest, self._aread_latest, key)
+            if current is None:
+                raise UpdateError("The session was deleted while it was in use.")
+            if expected is not None:
+                self._take_over(data, expected, current)
+                expected = self._baseline = current
+        raise SessionConflict(SAVE_ATTEMPTS)
+
+    def _take_over(self, data: dict[str, Any], expected: Record, current: Record) -> None:
+        """Merge what others stored since ``expected`` into ``data``."""
+        theirs = self._data(current)
+        if theirs is not None:  # what is corrupt is replaced
+            merged = merge(self._data(expected) or {}, data, theirs)
+            data.clear()
+            data.update(merged)
+
+    async def _swappable(self, mode: Mode, key: str, baseline: Record | None) -> Record | None:
+        """Return what the store can compare with, in place of what was loaded."""
+        return baseline
+
+    def delete(self, session_key: str | None = None) -> None:
+        finish(self._delete(in_sync, session_key))
+
+    async def _delete(self, mode: Mode, session_key: str | None = None) -> None:
+        key = self._session_key if session_key is None else session_key
+        if key is not None and self._validate_session_key(key):
+            await mode(self._before_io, self._abefore_io, key)
+            await mode(self._remove, self._aremove, key)
+
+    @classmethod
+    def clear_expired(cls) -> None:
+        now = timezone.now()
+        while cls._purge(now, PURGE_BATCH) == PURGE_BATCH:
+            continue
+
+    if not TYPE_CHECKING:  # the type stubs of Django declare these
+        aexists = driven(exists, _exists)
+        aload = driven(load, _load)
+        acreate = driven(create, _create)
+        asave = driven(save, _save)
+        adelete = driven(delete, _delete)
+        aclear_expired = classmethod(in_thread(clear_expired.__func__))
+
+    # What a store implements
+
+    def _before_io(self, key: str) -> None:
+        """Prepare to read or write the session under ``key``."""
+
+    def _read(self, key: str) -> Record | None:
+        """Return what is stored; None where it is unknown or has expired."""
+        raise NotImplementedError
+
+    def _read_latest(self, key: str) -> Record | None:
+        """Return what is stored, past any cache."""
+        return self._read(key)
+
+    def _insert(self, key: str, record: Any) -> bool:
+        """Store ``record`` under a new key; False if the key is taken."""
+        raise NotImplementedError
+
+    def _replace(self, key: str, record: Any, expected: Record | None) -> bool:
+        """Store ``record`` if ``expected`` (None: anything) is still there; tell whether it was."""
+        raise NotImplementedError
+
+    def _remove(self, key: str) -> bool:
+        """Remove what is stored; tell whether there was anything."""
+        raise NotImplementedError
+
+    def _holds(self, key: str) -> bool:
+        """Tell whether anything is stored, expired or not."""
+        return self._read(key) is not None
+
+    @classmethod
+    def _purge(cls, now: datetime, batch: int) -> int:
+        """Remove up to ``batch`` sessions that had expired at ``now``; return how many."""
+        raise NotImplementedError
+
+    def _record(self, data: dict[str, Any]) -> Record:
+        """Return what to store for ``data``; a store that wants the expiry adds it."""
+        return Record(self.encode(data))
+
+    def _data(self, record: Record) -> dict[str, Any] | None:
+        """Return the data of ``record``, a new copy each time; None if it is corrupt."""
+        if type(self).decode is not SessionBase.decode:
+            return self.decode(record.payload)
+        return _payload.decode(record.payload, self.serializer, self.key_salt)
+
+    def _loaded(self, record: Record, data: dict[str, Any]) -> None:
+        """Take note of what was read and is valid."""
+
+    def _has_expired(self, record: Record, data: dict[str, Any]) -> bool:
+        """Tell whether a session that was read is over, where the store does not know."""
+        return False
+
+    _abefore_io = at_once(_before_io)
+    _aread = in_thread(_read)
+    _aread_latest = in_thread(_read_latest)
+    _ainsert = in_thread(_insert)
+    _areplace = in_thread(_replace)
+    _aremove = in_thread(_remove)
+    _aholds = in_thread(_holds)
+    _arecord = at_once(_record)
+    _ahas_expired = at_once(_has_expired)
+    _aloaded = at_once(_loaded)

@@ -1,0 +1,76 @@
+"""Everything that this package raises, in one tree.
+
+Django's own classes are re-exported as the same objects, so an ``except`` that names either
+path catches both::
+
+    Exception
+    ├── CreateError                 the session key is taken                        (Django's)
+    ├── UpdateError                 the session was deleted meanwhile               (Django's)
+    ├── SessionConflict             others kept changing the session while it was saved
+    ├── TypeError
+    │   └── SessionEncodeError      the session holds a value that cannot be stored
+    ├── SuspiciousOperation
+    │   ├── InvalidSessionKey       the key has characters that no key has          (Django's)
+    │   └── SuspiciousSession       the session may be tampered with                (Django's)
+    └── BadRequest
+        └── SessionInterrupted      the session ended while its request was served  (Django's)
+
+Errors of a store (``DatabaseError``, ``OSError``, a cache client's own) are never wrapped.
+"""
+
+from typing import Any
+
+from django.contrib.sessions.backends.base import CreateError, UpdateError
+from django.contrib.sessions.exceptions import (
+    InvalidSessionKey,
+    SessionInterrupted,
+    SuspiciousSession,
+)
+
+__all__ = [
+    "CreateError",
+    "InvalidSessionKey",
+    "SessionConflict",
+    "SessionEncodeError",
+    "SessionInterrupted",
+    "SuspiciousSession",
+    "UpdateError",
+]
+
+
+class SessionConflict(Exception):
+    """Each attempt to save met a change that somebody else had just stored.
+
+    ``attempts`` (int) says how often it was tried. Nothing of this save was stored; saving
+    again is safe.
+    """
+
+    def __init__(self, attempts: int) -> None:
+        self.attempts = attempts
+        super().__init__(
+            f"The session was changed by others during each of {attempts} attempts to save it, "
+            "and nothing of this save is stored. Save again, or write to the session less often."
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.attempts,)
+
+
+class SessionEncodeError(TypeError):
+    """A value inside the session cannot be stored.
+
+    ``path`` (str) is where it is, written as code: ``session['cart']['items'][0]``;
+    ``value_type`` (type) is what is there. The serializer's own error is the ``__cause__``.
+    """
+
+    def __init__(self, path: str, value_type: type, remedy: str) -> None:
+        self.path = path
+        self.value_type = value_type
+        self.remedy = remedy
+        super().__init__(
+            f"{path} is of type {value_type.__module__}.{value_type.__qualname__}, "
+            f"which cannot be stored in the session. {remedy}"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.path, self.value_type, self.remedy)

@@ -1,0 +1,192 @@
+"""``SessionMiddleware``: attach the store, run, decide, commit."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessionMiddleware
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.cache import patch_vary_headers
+from django.utils.deprecation import MiddlewareMixin
+
+from dj_sessions import _cookies
+from dj_sessions._cookies import CookieAttributes
+from dj_sessions._policy import Decision, State
+from dj_sessions._policy import decide as decide_by_rules
+from dj_sessions._twins import Mode, Twinned, at_once, finish, in_async, in_sync, twin_of
+from dj_sessions.conf import conf
+from dj_sessions.exceptions import SessionInterrupted, UpdateError
+
+__all__ = ["CookieAttributes", "Decision", "SessionMiddleware", "State"]
+
+
+class SessionMiddleware(Twinned, DjangoSessionMiddleware):
+    """Gives each request its ``session``, and each response what that session is owed.
+
+    Under ASGI it stays in the event loop: a session that nobody touches costs no thread hop.
+    A site that wants one thing different overrides one of the small methods: ``cookie_name``,
+    ``get_session_key``, ``cookie_attributes``, ``decide``. ``process_request`` and
+    ``process_response`` take effect in both modes.
+
+    https://docs.djangoproject.com/en/stable/ref/middleware/#module-django.contrib.sessions.middleware
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        MiddlewareMixin.__init__(self, get_response)
+        self.SessionStore = import_module(conf.SESSION_ENGINE).SessionStore
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if self.async_mode:
+            return self.__acall__(request)
+        get_response: Callable[[HttpRequest], Any] = self.get_response
+        process_request: Callable[[HttpRequest], Any] = self.process_request
+        response = process_request(request) or get_response(request)
+        return self.process_response(request, response)
+
+    async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        get_response: Callable[[HttpRequest], Any] = self.get_response
+        process_request: Callable[[HttpRequest], Any] = self.aprocess_request
+        response = await process_request(request) or await get_response(request)
+        return await self.aprocess_response(request, response)
+
+    # What a site may want different
+
+    def cookie_name(self, request: HttpRequest) -> str:
+        """Return the name of the session cookie; SESSION_COOKIE_NAME by default."""
+        return conf.SESSION_COOKIE_NAME
+
+    def get_session_key(self, request: HttpRequest) -> str | None:
+        """Return the session key that the request brings; its cookie by default."""
+        return request.COOKIES.get(self.cookie_name(request))
+
+    def cookie_attributes(self, request: HttpRequest) -> CookieAttributes:
+        """Return domain, path, secure, httponly and samesite, for setting and for deleting."""
+        return _cookies.attributes()
+
+    def decide(self, request: HttpRequest, response: HttpResponseBase, state: State) -> Decision:
+        """Return whether to save, set the cookie, delete it, and vary on it.
+
+        Asked again if a session that was to be renewed unread turns out to be gone.
+        """
+        return decide_by_rules(state)
+
+    # The two halves
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Attach a session, not yet loaded, to the request."""
+        request.session = self.SessionStore(self.get_session_key(request))
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Save the session and write its cookie as ``decide()`` says.
+
+        Raises SessionInterrupted if the session was deleted while the request was served.
+        """
+        if not _is_session(getattr(request, "session", None)):
+            return response
+        decision = self._decide(request, response)
+        return finish(self._commit(in_sync, request, response, decision))
+
+    aprocess_request = at_once(process_request)
+
+    @twin_of(process_response)
+    async def aprocess_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if not _is_session(getattr(request, "session", None)):
+            return response
+        decision, session = self._decide(request, response), request.session
+        if _is_at_home_in_the_loop(session):
+            return await self._commit(in_async, request, response, decision)
+        if decision.save or decision.set_cookie:
+            # One hop for all that a store's overrides may look up on the way.
+            return await sync_to_async(_commit_in_thread)(self, request, response, decision)
+        return finish(self._commit(in_sync, request, response, decision))
+
+    def _decide(self, request: HttpRequest, response: HttpResponse) -> Decision:
+        return self.decide(request, response, self._state(request, response, request.session))
+
+    async def _commit(
+        self,
+        mode: Mode,
+        request: HttpRequest,
+        response: HttpResponse,
+        decision: Decision,
+    ) -> HttpResponse:
+        session: Any = request.session
+        if decision.save:
+            # Saving must not create what was not there: loading tells whether it is.
+            was_empty = session.is_empty()
+            await mode(session.get_expire_at_browser_close, session.aget_expire_at_browser_close)
+            if session.is_empty() != was_empty:
+                decision = self._decide(request, response)
+        if decision.save and not await self._save(mode, session):
+            has_cookie = self._has_cookie(request)
+            decision = replace(decision, set_cookie=False, delete_cookie=has_cookie)
+        if decision.set_cookie:
+            await self._set_cookie(mode, request, response, session)
+        if decision.delete_cookie:
+            name, attributes = self.cookie_name(request), self.cookie_attributes(request)
+            _cookies.expire(response, name, attributes)
+        if decision.vary:
+            patch_vary_headers(response, ("Cookie",))
+        return response
+
+    def _state(self, request: HttpRequest, response: HttpResponse, session: Any) -> State:
+        return State(
+            accessed=session.accessed,
+            modified=session.modified,
+            empty=session.is_empty(),
+            has_cookie=self._has_cookie(request),
+            save_every_request=conf.SESSION_SAVE_EVERY_REQUEST,
+            status=response.status_code,
+        )
+
+    def _has_cookie(self, request: HttpRequest) -> bool:
+        return self.cookie_name(request) in request.COOKIES
+
+    async def _save(self, mode: Mode, session: Any) -> bool:
+        """Save the session; tell whether there still was one to renew."""
+        try:
+            await mode(session.save, session.asave)
+        except UpdateError as error:
+            if not session.modified:
+                return False
+            raise SessionInterrupted(
+                "The request's session was deleted before the request completed. The user may "
+                "have logged out in a concurrent request, for example."
+            ) from error
+        return True
+
+    async def _set_cookie(
+        self, mode: Mode, request: HttpRequest, response: HttpResponse, session: Any
+    ) -> None:
+        until_close = await mode(
+            session.get_expire_at_browser_close, session.aget_expire_at_browser_close
+        )
+        age = None if until_close else await mode(session.get_expiry_age, session.aget_expiry_age)
+        name, attributes = self.cookie_name(request), self.cookie_attributes(request)
+        _cookies.write(response, name, session.session_key, attributes, age)
+
+
+def _is_session(session: Any) -> bool:
+    """Tell whether ``request.session`` is one, and not removed or replaced by something else."""
+    return hasattr(session, "accessed")
+
+
+def _is_at_home_in_the_loop(session: Any) -> bool:
+    """Tell whether the async methods of ``session`` are to be called one by one."""
+    if isinstance(session, Twinned):
+        return session._async_overrides or not session.blocking
+    return type(session).save is SessionBase.save  # it has async methods alone
+
+
+def _commit_in_thread(
+    middleware: SessionMiddleware,
+    request: HttpRequest,
+    response: HttpResponse,
+    decision: Decision,
+) -> HttpResponse:
+    return finish(middleware._commit(in_sync, request, response, decision))

@@ -1,0 +1,216 @@
+"""How long a session lasts."""
+
+from datetime import UTC, datetime, timedelta
+from unittest import mock
+
+import pytest
+from django.test import override_settings
+from django.utils import timezone
+
+TWO_WEEKS = 1209600
+
+
+class Clock:
+    """Django's clock, standing still at the time of the machine, until it is moved."""
+
+    def __init__(self):
+        # A file's time of modification is the machine's whatever Django believes.
+        self.start = datetime.now(UTC).replace(microsecond=0)
+        self._now, self._time = mock.Mock(), mock.Mock()
+        self.move(0)
+
+    def move(self, seconds):
+        """Make it `seconds` after the start."""
+        self._now.return_value = self.after(seconds=seconds)
+        self._time.return_value = self.after(seconds=seconds).timestamp()
+
+    def after(self, **duration):
+        return self.start + timedelta(**duration)
+
+
+@pytest.fixture
+def clock():
+    clock = Clock()
+    with (
+        mock.patch("django.utils.timezone.now", clock._now),
+        mock.patch("time.time", clock._time),
+    ):
+        yield clock
+
+
+def kinds(clock):
+    """What one may give to set_expiry, and the age, the date, "until the browser closes"."""
+    default = clock.after(seconds=TWO_WEEKS)
+    return {
+        "seconds": (300, 300, clock.after(seconds=300), False),
+        "zero": (0, TWO_WEEKS, default, True),
+        "none": (None, TWO_WEEKS, default, False),
+        "past seconds": (-5, -5, clock.after(seconds=-5), False),
+        "datetime": (clock.after(hours=1), 3600, clock.after(hours=1), False),
+        "timedelta": (timedelta(hours=2), 7200, clock.after(hours=2), False),
+        "past datetime": (clock.after(hours=-1), -3600, clock.after(hours=-1), False),
+    }
+
+
+def read_expiry(session):
+    return (
+        session.get_expiry_age(),
+        session.get_expiry_date(),
+        session.get_expire_at_browser_close(),
+    )
+
+
+def test_each_kind_of_expiry_is_kept(new, reopen, clock):
+    for what, (value, *expected) in kinds(clock).items():
+        session = new()
+        session.set_expiry(value)
+        assert read_expiry(session) == tuple(expected), what
+        if expected[0] > 0:
+            session.set("colour", "green")
+            session.save()
+            assert read_expiry(reopen(session.session_key)) == tuple(expected), what
+
+
+def test_none_returns_to_the_settings(new):
+    session = new()
+    session.set_expiry(300)
+    session.set_expiry(None)
+    assert dict(session.items()) == {}
+    with override_settings(SESSION_COOKIE_AGE=77, SESSION_EXPIRE_AT_BROWSER_CLOSE=True):
+        assert session.get_expiry_age() == 77
+        assert session.get_expire_at_browser_close() is True
+
+
+def test_an_expiry_of_its_own_outweighs_the_settings(new, clock):
+    with override_settings(SESSION_COOKIE_AGE=77, SESSION_EXPIRE_AT_BROWSER_CLOSE=True):
+        session = new()
+        session.set_expiry(300)
+        assert read_expiry(session) == (300, clock.after(seconds=300), False)
+        session.set_expiry(0)
+        assert read_expiry(session) == (77, clock.after(seconds=77), True)
+    with override_settings(SESSION_EXPIRE_AT_BROWSER_CLOSE=False):
+        assert session.get_expire_at_browser_close() is True
+
+
+def test_modification_and_expiry_stand_in_for_what_the_session_has(new, clock):
+    session = new()
+    session.set_expiry(300)
+    earlier, later = clock.after(minutes=-1), clock.after(minutes=10)
+    assert session.get_expiry_age(modification=earlier) == 300
+    assert session.get_expiry_date(modification=earlier) == clock.after(minutes=4)
+    for expiry in (later, later.isoformat()):
+        assert session.get_expiry_age(expiry=expiry) == 600
+        assert session.get_expiry_age(modification=earlier, expiry=expiry) == 660
+        assert session.get_expiry_date(modification=earlier, expiry=expiry) == later
+    assert session.get_expiry_age(expiry=60) == 60
+    assert session.get_expiry_date(modification=earlier, expiry=60) == clock.start
+    for expiry in (None, 0):
+        assert session.get_expiry_age(expiry=expiry) == TWO_WEEKS
+        age = session.get_expiry_date(modification=earlier, expiry=expiry) - earlier
+        assert age == timedelta(seconds=TWO_WEEKS)
+
+
+def test_a_store_may_choose_the_age_of_its_sessions(store, mode, clock):
+    class Hasty(store.SessionStore):
+        def get_session_cookie_age(self):
+            return 10
+
+    session = mode.wrap(Hasty())
+    assert session.get_session_cookie_age() == 10
+    assert read_expiry(session) == (10, clock.after(seconds=10), False)
+    session.set_expiry(20)
+    assert session.get_expiry_age() == 20
+
+
+NO_EXPIRIES = [
+    *("tomorrow", b"5", [5], 1 + 2j, object, float("nan"), float("inf"), 10**30, -(10**30)),
+    *(timedelta.max, datetime(2030, 6, 1), "2030-06-01T00:00:00"),
+]
+
+
+@pytest.mark.parametrize("value", NO_EXPIRIES, ids=repr)
+@pytest.mark.stores("signed_cookies")
+def test_what_is_no_expiry_is_refused_with_the_value_and_the_remedy(new, value):
+    session = new()
+    with pytest.raises((TypeError, ValueError)) as caught:
+        session.set_expiry(value)
+    message = str(caught.value)
+    assert repr(value) in message or str(value).replace(" ", "T") in message
+    assert "Pass a number of seconds" in message or "timezone.now()" in message
+    assert session.modified is False
+    assert dict(session.items()) == {}
+
+
+@pytest.mark.stores("signed_cookies")
+def test_without_time_zones_an_aware_time_is_refused_and_a_naive_one_kept(new):
+    with override_settings(USE_TZ=False):
+        session = new()
+        with pytest.raises(ValueError, match=r"USE_TZ is False.*timezone\.now\(\)"):
+            session.set_expiry(datetime.now(UTC))
+        session.set_expiry(timezone.now() + timedelta(hours=1))
+        assert session.get_expiry_age() in (3599, 3600)
+        assert timezone.is_naive(session.get_expiry_date())
+
+
+def test_without_time_zones_sessions_are_stored_and_found(save, reopen):
+    with override_settings(USE_TZ=False):
+        session = reopen(save(colour="green"))
+        assert session.get("colour") == "green"
+        session.set_expiry(timezone.now() + timedelta(hours=1))
+        session.save()
+        again = reopen(session.session_key)
+        assert again.get("colour") == "green"
+        assert 3590 <= again.get_expiry_age() <= 3600
+
+
+def test_a_session_that_is_over_is_not_found_again(new, reopen):
+    for expiry in (-1, timedelta(seconds=-1), datetime(2020, 2, 2, tzinfo=UTC)):
+        session = new()
+        session.set("colour", "green")
+        session.set_expiry(expiry)
+        session.save()
+        again = reopen(session.session_key)
+        assert again.get("colour") is None, expiry
+        assert again.session_key is None, expiry
+
+
+@pytest.mark.stores(cache=None)
+def test_a_session_ends_when_its_own_time_is_up(new, reopen, clock):
+    for expiry in (1000, timedelta(seconds=1000), clock.after(seconds=1000)):
+        clock.move(0)
+        session = new()
+        session.set("colour", "green")
+        session.set_expiry(expiry)
+        session.save()
+        clock.move(900)
+        assert reopen(session.session_key).get("colour") == "green"
+        clock.move(1100)
+        again = reopen(session.session_key)
+        assert again.get("colour") is None
+        assert again.session_key is None
+
+
+@pytest.mark.stores(cache=None)
+def test_a_session_ends_when_the_age_of_the_settings_is_up(save, reopen, clock):
+    with override_settings(SESSION_COOKIE_AGE=1000):
+        key = save(colour="green")
+        clock.move(900)
+        assert reopen(key).get("colour") == "green"
+        clock.move(1100)
+        assert reopen(key).get("colour") is None
+
+
+@pytest.mark.stores("db", "signed_cookies")
+def test_seconds_count_from_the_last_save_and_a_time_stays(new, reopen, clock):
+    for expiry, found in ((1000, "green"), (clock.after(seconds=1000), None)):
+        clock.move(0)
+        session = new()
+        session.set_expiry(expiry)
+        session.save()
+        clock.move(900)
+        session = reopen(session.session_key)
+        assert session.get_expiry_age() == (1000 if found else 100)
+        session.set("colour", "green")
+        session.save()
+        clock.move(1100)
+        assert reopen(session.session_key).get("colour") == found

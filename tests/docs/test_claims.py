@@ -1,0 +1,89 @@
+"""What the pages `security` and `switch` claim is so."""
+
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+from django.core import signing
+from django.test import override_settings
+from django.utils import translation
+
+from dj_sessions.backends.db import SessionStore
+from tests.docs.pages import docs
+from tests.fresh import Failed, run
+
+DJANGO = "django.contrib.sessions"
+
+
+def test_a_new_secret_key_reads_what_the_old_one_signed(databases):
+    [fence] = [fence for fence in docs("security").settings if "SECRET_KEY" in fence.text]
+    rotated = fence.settings()
+    with override_settings(SECRET_KEY=rotated["SECRET_KEY_FALLBACKS"][0]):
+        payload = SessionStore().encode({"a": 1})
+    with override_settings(**rotated):
+        assert SessionStore().decode(payload) == {"a": 1}
+    with override_settings(SECRET_KEY=rotated["SECRET_KEY"]):
+        assert SessionStore().decode(payload) == {}
+
+
+@pytest.mark.parametrize("engine", ["db", "cached_db", "file", "signed_cookies"])
+def test_the_salts_are_those_on_the_page(engine, databases, tmp_path):
+    rows = docs("security").sections["What is signed, and with what?"].rows
+    [salt] = [row["Salt"].strip("`") for row in rows if f"`{engine}`" in row["Engine"]]
+    with override_settings(SESSION_FILE_PATH=tmp_path):
+        store = import_module(f"dj_sessions.backends.{engine}").SessionStore()
+    if engine == "signed_cookies":
+        store["a"] = 1
+        store.save()
+        signed = store.session_key
+    else:
+        signed = store.encode({"a": 1})
+    assert signing.loads(signed, salt=salt) == {"a": 1}
+
+
+ONE_BY_ONE = """
+    from django.conf import settings
+    from django.core.management import call_command
+    from django.test import Client
+    from django.http import HttpResponse
+    from django.urls import path
+
+    def view(request):
+        request.session["visits"] = request.session.get("visits", 0) + 1
+        return HttpResponse(str(request.session["visits"]))
+
+    class urls:
+        urlpatterns = [path("", view)]
+
+    call_command("migrate", verbosity=0)
+    settings.ROOT_URLCONF = urls
+    client = Client()
+    assert [client.get("/").content for _ in range(2)] == [b"1", b"2"]
+"""
+
+
+@pytest.mark.parametrize("app", ["dj_sessions", DJANGO])
+@pytest.mark.parametrize("middleware", ["dj_sessions", DJANGO])
+@pytest.mark.parametrize("engine", ["dj_sessions", DJANGO])
+def test_each_name_works_with_django_s_side_of_the_others(app, middleware, engine):
+    run(
+        ONE_BY_ONE,
+        INSTALLED_APPS=[app],
+        MIDDLEWARE=[f"{middleware}.middleware.SessionMiddleware"],
+        SESSION_ENGINE=f"{engine}.backends.db",
+    )
+
+
+@pytest.mark.parametrize("installed", [["dj_sessions", DJANGO], [DJANGO, "dj_sessions"]])
+def test_a_site_with_both_apps_refuses_to_start_and_says_why(installed):
+    with pytest.raises(Failed, match=r"Remove 'django\.contrib\.sessions'"):
+        run("", INSTALLED_APPS=installed)
+
+
+def test_the_admin_s_labels_are_translated_where_django_s_catalogue_is_named():
+    model = apps.get_model("sessions", "Session")
+    [fence] = [fence for fence in docs("switch").settings if "LOCALE_PATHS" in fence.text]
+    with translation.override("de"):
+        assert str(model._meta.verbose_name) == "session"
+    with override_settings(**fence.settings()), translation.override("de"):
+        assert str(model._meta.verbose_name) == "Sitzung"

@@ -1,0 +1,141 @@
+"""The documentation's tables of costs are measured."""
+
+import re
+from importlib import import_module
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.core.cache import caches
+from django.http import HttpResponse
+from django.test import AsyncRequestFactory
+
+from dj_sessions.middleware import SessionMiddleware
+from tests.counters import round_trips, statements, thread_hops
+from tests.docs.pages import ROOT, docs, page
+
+COSTS = {row.pop(""): row for row in docs("engines").sections["What does it cost?"].rows}
+HOPS = {row.pop(""): row["Hops"] for row in docs("async").sections["What does it cost?"].rows}
+LOADED_FIRST = ("save after a load", "a new key (login)", "flush (logout)")
+METHODS = {
+    "a new session": "create",
+    "load": "load",
+    "load, not in the cache": "load",
+    "save after a load": "save",
+    "a new key (login)": "cycle_key",
+    "flush (logout)": "flush",
+}
+
+
+@pytest.mark.stores("db", "cache", "cached_db")
+@pytest.mark.parametrize("deed", METHODS)
+def test_an_engine_costs_what_its_page_says(store, deed):
+    ours = costs(store, store.engine, deed)
+    django = costs(store, f"django.contrib.sessions.backends.{store.kind}", deed)
+    for heading, cell in COSTS[deed].items():
+        engine, what = heading.split(": ")
+        # A call into the process's own memory is no round trip.
+        measured = what == "statements" or store.cache != "default"
+        if cell and measured and engine == f"`{store.kind}`":
+            assert cell == f"{len(ours[what])} ({len(django[what])})", (heading, ours, django)
+
+
+def test_every_cost_on_the_page_is_measured():
+    assert list(COSTS) == list(METHODS)
+
+
+@pytest.mark.parametrize(
+    ("deed", "phrase"),
+    [
+        ("a new session", "new session sends {} to the database instead of {}"),
+        ("save after a load", "a save {} instead of {}"),
+        ("a new key (login)", "a new key at login {} instead of {}"),
+    ],
+)
+def test_the_readme_repeats_what_was_measured(deed, phrase):
+    words = {1: "one", 2: "two", 3: "three", 4: "four", 6: "six"}
+    ours, django = (words[int(n)] for n in re.findall(r"\d+", COSTS[deed]["`db`: statements"]))
+    assert phrase.format(ours, django) in " ".join(page(ROOT / "README.md").text.split())
+
+
+def costs(store, engine, deed):
+    SessionStore = import_module(engine).SessionStore
+    first = SessionStore()
+    first.save()
+    first.save()  # whatever is prepared at the first save is prepared now
+    session = SessionStore()
+    session["a"] = 1
+    if deed != "a new session":
+        session.create()
+        session = SessionStore(session.session_key)
+    if deed == "load, not in the cache" and store.cache:
+        caches[store.cache].delete(session.cache_key)
+    if deed in LOADED_FIRST:
+        session["b"] = 2
+    with statements(store.database) as sent, round_trips() as made:
+        getattr(session, METHODS[deed])()
+    return {"statements": sent, "round trips": made}
+
+
+@pytest.mark.stores("db", "cache", "cached_db", "file")
+@pytest.mark.parametrize("method", ["create", "save", "cycle_key", "flush", "delete", "exists"])
+def test_an_async_operation_costs_as_many_hops_as_its_page_says(store, method):
+    session = store.SessionStore()
+    session["a"] = 1
+    session.create()
+    session = store.SessionStore(session.session_key)
+    [said] = [hops for operations, hops in HOPS.items() if f"`a{method}()`" in operations]
+    arguments = [session.session_key] if method == "exists" else []
+
+    async def call():
+        await session.aget("a")
+        with thread_hops() as seen:
+            await getattr(session, f"a{method}")(*arguments)
+        return seen
+
+    assert len(async_to_sync(call)()) == int(said)
+
+
+async def untouched(session):
+    pass
+
+
+async def reads_twice(session):
+    await session.aget("a")
+    await session.aget("b")
+
+
+async def writes(session):
+    await reads_twice(session)
+    await session.aset("c", 3)
+
+
+@pytest.mark.stores("db", "cache", "cached_db", "file")
+@pytest.mark.parametrize(
+    ("view", "parts"),
+    [
+        (untouched, ["a request that does not touch the session"]),
+        (reads_twice, ["the first access, which loads", "every further access"]),
+        (
+            writes,
+            [
+                "the first access, which loads",
+                "every further access",
+                "saving at the end of a request that changed the session",
+            ],
+        ),
+    ],
+)
+def test_an_async_request_costs_as_many_hops_as_its_page_says(store, view, parts):
+    session = store.SessionStore()
+    session["a"] = 1
+    session.create()
+    factory = AsyncRequestFactory()
+    factory.cookies["sessionid"] = session.session_key
+
+    async def respond(request):
+        await view(request.session)
+        return HttpResponse()
+
+    with thread_hops() as seen:
+        async_to_sync(SessionMiddleware(respond))(factory.get("/"))
+    assert len(seen) == sum(int(HOPS[part]) for part in parts)

@@ -1,0 +1,175 @@
+"""The stores of the page `extending` do what the text around them says."""
+
+import logging
+from importlib import import_module
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.conf import settings
+from django.core.cache import caches
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import override_settings
+
+from dj_sessions.backends.db import SessionStore
+from dj_sessions.exceptions import CreateError, UpdateError
+from tests.counters import thread_hops
+
+
+@pytest.fixture
+def accounts(example, databases):
+    """The site whose sessions know their account."""
+    example("extending", "shop")
+    with override_settings(INSTALLED_APPS=[*settings.INSTALLED_APPS, "shop"]):
+        model = import_module("shop.models").AccountSession
+        with connection.schema_editor() as editor:
+            editor.create_model(model)
+        with override_settings(SESSION_ENGINE="shop.sessions"):
+            yield model
+        with connection.schema_editor() as editor:
+            editor.delete_model(model)
+
+
+def test_sessions_know_their_account_and_can_all_be_ended(accounts, user, mode):
+    laptop, phone, stranger = mode.client(), mode.client(), mode.client()
+    laptop.force_login(user)
+    phone.force_login(user)
+    stranger.get(mode.url("write"), {"colour": "green"})
+    assert set(accounts.objects.values_list("account_id", flat=True)) == {user.pk, None}
+    import_module("shop.accounts").log_out_everywhere(user.pk)
+    assert laptop.get(mode.url("read")).json() == {}
+    assert phone.get(mode.url("read")).json() == {}
+    assert stranger.get(mode.url("read")).json() == {"colour": "green"}
+
+
+def test_a_store_of_another_name_takes_sessions_for_forged(databases):
+    class AnotherName(SessionStore):
+        pass
+
+    payload = SessionStore().encode({"a": 1})
+    assert AnotherName().decode(payload) == {}
+    AnotherName.__qualname__ = "SessionStore"
+    assert AnotherName().decode(payload) == {"a": 1}
+
+
+def test_sessions_are_cached_under_the_prefix_chosen(example, mode, databases, fresh_caches):
+    session = mode.wrap(example("extending", "shop.cached_sessions").SessionStore())
+    session.set("a", 1)
+    session.save()
+    assert caches["default"].get(f"shop.sessions{session.session_key}") == {"a": 1}
+
+
+@pytest.fixture
+def memory(example):
+    return example("extending", "shop.memory")
+
+
+def test_the_store_on_five_verbs_keeps_sessions(memory, mode):
+    session = mode.wrap(memory.SessionStore())
+    session.set("a", 1)
+    session.save()
+    first = session.session_key
+    assert mode.wrap(memory.SessionStore()).exists(first)
+    assert dict(mode.wrap(memory.SessionStore(first)).items()) == {"a": 1}
+    session.cycle_key()
+    assert mode.wrap(memory.SessionStore(first)).get("a") is None
+    assert mode.wrap(memory.SessionStore(session.session_key)).get("a") == 1
+    session.flush()
+    assert session.session_key is None
+    assert memory.records == {}
+
+
+def test_the_store_on_five_verbs_refuses_a_key_that_is_taken(memory, mode):
+    session = mode.wrap(memory.SessionStore())
+    session.create()
+    with pytest.raises(CreateError):
+        session.save(must_create=True)
+
+
+def test_the_store_on_five_verbs_merges(memory, mode):
+    one = mode.wrap(memory.SessionStore())
+    one.update({"a": 1, "b": 1, "c": 1})
+    one.save()
+    two = mode.wrap(memory.SessionStore(one.session_key))
+    two.set("a", 2)
+    one.pop("b")
+    one.save()
+    two.save()
+    assert dict(mode.wrap(memory.SessionStore(one.session_key)).items()) == {"a": 2, "c": 1}
+
+
+def test_the_store_on_five_verbs_brings_no_ended_session_back(memory, mode):
+    session = mode.wrap(memory.SessionStore())
+    session.create()
+    mode.wrap(memory.SessionStore(session.session_key)).flush()
+    with pytest.raises(UpdateError):
+        session.save()
+    assert memory.records == {}
+
+
+def test_the_store_on_five_verbs_forgets_expired_sessions(memory, mode):
+    kept, over = (mode.wrap(memory.SessionStore()) for _ in range(2))
+    kept.create()
+    over.set_expiry(-1)
+    over.save()
+    assert mode.wrap(memory.SessionStore(over.session_key)).get("_session_expiry") is None
+    with override_settings(SESSION_ENGINE="shop.memory"):
+        call_command("clearsessions")
+    assert list(memory.records) == [kept.session_key]
+
+
+@pytest.mark.parametrize(("blocking", "hops"), [(True, 1), (False, 0)])
+def test_a_store_that_does_not_block_says_so_and_stays_in_the_event_loop(memory, blocking, hops):
+    store = type("SessionStore", (memory.SessionStore,), {"blocking": blocking})()
+    with thread_hops() as seen:
+        async_to_sync(store.asave)()
+    assert len(seen) == hops
+
+
+def test_the_store_on_session_base_keeps_sessions(example, mode):
+    plain = example("extending", "shop.plain")
+    session = mode.wrap(plain.SessionStore())
+    session.set("a", 1)
+    session.save()
+    again = mode.wrap(plain.SessionStore(session.session_key))
+    again.set("b", 2)
+    again.save()
+    assert dict(mode.wrap(plain.SessionStore(session.session_key)).items()) == {"a": 1, "b": 2}
+    with pytest.raises(CreateError):
+        session.save(must_create=True)
+    again.flush()
+    assert plain.payloads == {}
+    with pytest.raises(UpdateError):
+        session.save()
+    assert mode.wrap(plain.SessionStore(session.session_key)).get("a") is None
+    with override_settings(SESSION_ENGINE="shop.plain"), pytest.raises(CommandError):
+        call_command("clearsessions")
+
+
+# -- overrides
+
+
+def test_a_sync_override_is_called_in_both_modes(example, mode, databases, caplog):
+    assert logged(example("extending", "shop.logged"), mode, caplog) == 1
+
+
+def test_an_async_override_is_called_in_async_code_alone(example, mode, databases, caplog):
+    assert logged(example("extending", "shop.alogged"), mode, caplog) == int(mode.is_async)
+
+
+def logged(module, mode, caplog):
+    session = mode.wrap(module.SessionStore())
+    session.set("a", 1)
+    session.save()
+    with caplog.at_level(logging.INFO, "shop"):
+        session.flush()
+    return len(caplog.messages)
+
+
+@pytest.mark.parametrize(("module", "hops"), [("shop.logged", 1), ("shop.alogged", 2)])
+def test_an_async_override_makes_what_is_made_of_steps_hop_by_hop(example, databases, module, hops):
+    session = example("extending", module).SessionStore()
+    session.save()
+    with thread_hops() as seen:
+        async_to_sync(session.acycle_key)()
+    assert len(seen) == hops

@@ -1,0 +1,80 @@
+"""Fixtures of this directory: its app installed, an engine chosen, a browser.
+
+`engine(path)` puts an engine into the settings and returns its SessionStore; `browser` visits
+the views of urls.py in the mode of the test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.conf import settings as django_settings
+from django.db import connections
+from django.test import modify_settings
+
+from tests.modes import Mode
+
+
+@pytest.fixture(scope="module", autouse=True)
+def installed_app(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The app of this directory, with its tables in every database."""
+    if django_settings.SESSIONS_ROOT != "dj_sessions":
+        pytest.skip("the engines here are written on dj_sessions; on Django's some never end")
+    with modify_settings(INSTALLED_APPS={"append": "tests.subclasses"}):
+        apps.clear_cache()  # models remember who points at them
+        models = list(apps.get_app_config("subclasses").get_models())
+        with django_db_blocker.unblock():
+            for connection in connections.all():
+                with connection.schema_editor() as editor:
+                    for model in models:
+                        editor.create_model(model)
+        yield
+        with django_db_blocker.unblock():
+            for connection in connections.all():
+                with connection.schema_editor() as editor:
+                    for model in reversed(models):
+                        editor.delete_model(model)
+    apps.clear_cache()
+
+
+@pytest.fixture
+def engine(store: Any, settings: Any) -> Callable[[str], Any]:
+    settings.ROOT_URLCONF = "tests.subclasses.urls"
+
+    def use(path: str) -> Any:
+        settings.SESSION_ENGINE = path
+        module = import_module(path)
+        if hasattr(module.SessionStore, "records"):
+            module.SessionStore.records.clear()
+        return module.SessionStore
+
+    return use
+
+
+@dataclass(frozen=True)
+class Browser:
+    client: Any
+    mode: Mode
+
+    def visit(self, view: str, headers: dict[str, str] | None = None, **query: object) -> Any:
+        response = self.client.get(self.mode.url(view), query, headers=headers)
+        assert response.status_code == 200
+        return response
+
+    @property
+    def cookie(self) -> Any:
+        return self.client.cookies.get(django_settings.SESSION_COOKIE_NAME)
+
+    @property
+    def key(self) -> str | None:
+        return self.cookie.value if self.cookie else None
+
+
+@pytest.fixture
+def browser(mode: Mode) -> Browser:
+    return Browser(mode.client(), mode)

@@ -1,0 +1,403 @@
+"""`checks`: each fires when it should, is silent when not, and says what to write."""
+
+import ast
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from unittest import mock
+
+import pytest
+from django.apps import apps
+from django.conf import UserSettingsHolder, global_settings, settings
+from django.core.checks import Error, Warning, registry  # noqa: A004
+from django.test import modify_settings, override_settings
+
+from dj_sessions import checks, middleware
+from dj_sessions.backends import cache, signed_cookies
+from dj_sessions.serializers import PickleSerializer
+from tests.fresh import REPOSITORY, execute
+
+DJANGO = "django.contrib.sessions"
+OURS = "dj_sessions.middleware.SessionMiddleware"
+THEIRS = f"{DJANGO}.middleware.SessionMiddleware"
+AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
+
+HEALTHY = {
+    "MIDDLEWARE": [OURS, AUTHENTICATION],
+    "SESSION_ENGINE": "dj_sessions.backends.db",
+    "SESSION_SERIALIZER": "dj_sessions.serializers.JSONSerializer",
+    "SESSION_COOKIE_SECURE": True,
+    "CACHES": {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "x"},
+        "local": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+        "dummy": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
+    },
+}
+
+APPS = ["django.contrib.auth", "django.contrib.contenttypes", "dj_sessions"]
+
+ALL = (
+    checks.check_names,
+    checks.check_middleware,
+    checks.check_engine,
+    checks.check_cache,
+    checks.check_file_path,
+    checks.check_serializer,
+    checks.check_cookie,
+    checks.check_cookie_secure,
+    checks.check_cookie_httponly,
+)
+
+
+def messages(**changed):
+    with override_settings(**HEALTHY | changed):
+        return [message for check in ALL for message in check(app_configs=None)]
+
+
+def ids(**changed):
+    return [message.id.removeprefix("dj_sessions.") for message in messages(**changed)]
+
+
+def engine(name):
+    return {"SESSION_ENGINE": f"dj_sessions.backends.{name}"}
+
+
+PICKLE = {"SESSION_SERIALIZER": "dj_sessions.serializers.PickleSerializer"}
+PRESENT_BUT_INSECURE = {"SESSION_COOKIE_SECURE": False}
+
+# id, what is wrong with the settings, and what the hint tells to write
+WRONG = [
+    ("W001", {"SESSION_ENGINE": f"{DJANGO}.backends.db"}, engine("db")),
+    ("W001", {"SESSION_ENGINE": f"{DJANGO}.backends.file"}, engine("file")),
+    ("W001", {"SESSION_ENGINE": f"{DJANGO}.backends.signed_cookies"}, engine("signed_cookies")),
+    (
+        "W002",
+        {"SESSION_SERIALIZER": f"{DJANGO}.serializers.JSONSerializer"},
+        {"SESSION_SERIALIZER": "dj_sessions.serializers.JSONSerializer"},
+    ),
+    (
+        "W009",
+        engine("cache") | {"SESSION_CACHE_ALIAS": "dummy"},
+        {"SESSION_CACHE_ALIAS": "default"},
+    ),
+    (
+        "W016",
+        engine("cache") | {"SESSION_CACHE_ALIAS": "local"},
+        {"SESSION_CACHE_ALIAS": "default"},
+    ),
+    (
+        "W016",
+        engine("cached_db") | {"SESSION_CACHE_ALIAS": "local"},
+        {"SESSION_CACHE_ALIAS": "default"},
+    ),
+    ("E008", engine("cache") | {"SESSION_CACHE_ALIAS": "none"}, {"SESSION_CACHE_ALIAS": "default"}),
+    ("E006", {"SESSION_ENGINE": "no_such_module"}, engine("db")),
+    ("E006", {"SESSION_ENGINE": "dj_sessions.backends.base"}, engine("db")),
+    ("E006", {"SESSION_ENGINE": ""}, engine("db")),
+    ("E018", engine("file") | {"SESSION_FILE_PATH": "/no/such/path"}, {"SESSION_FILE_PATH": None}),
+    ("E018", engine("file") | {"SESSION_FILE_PATH": __file__}, {"SESSION_FILE_PATH": None}),
+    ("E018", engine("file") | {"SESSION_FILE_PATH": "/proc"}, {"SESSION_FILE_PATH": None}),
+    (
+        "E019",
+        {"SESSION_SERIALIZER": "dj_sessions.serializers.Missing"},
+        {"SESSION_SERIALIZER": "dj_sessions.serializers.JSONSerializer"},
+    ),
+    ("W020", PICKLE, {"SESSION_SERIALIZER": "dj_sessions.serializers.JSONSerializer"}),
+    (
+        "E021",
+        PICKLE | engine("signed_cookies"),
+        {"SESSION_SERIALIZER": "dj_sessions.serializers.JSONSerializer"},
+    ),
+    (
+        "W022 W012",
+        {"SESSION_COOKIE_SAMESITE": "None", "SESSION_COOKIE_SECURE": False},
+        {"SESSION_COOKIE_SECURE": True},
+    ),
+    (
+        "W022 W012",
+        {"SESSION_COOKIE_SAMESITE": "none", "SESSION_COOKIE_SECURE": False},
+        {"SESSION_COOKIE_SECURE": True},
+    ),
+    (
+        "W023 W012",
+        {"SESSION_COOKIE_NAME": "__Secure-sessionid", "SESSION_COOKIE_SECURE": False},
+        {"SESSION_COOKIE_SECURE": True},
+    ),
+    (
+        "W023 W012",
+        {"SESSION_COOKIE_NAME": "__Host-sessionid", "SESSION_COOKIE_SECURE": False},
+        {"SESSION_COOKIE_SECURE": True},
+    ),
+    (
+        "W023",
+        {"SESSION_COOKIE_NAME": "__Host-sessionid", "SESSION_COOKIE_DOMAIN": "example.com"},
+        {"SESSION_COOKIE_DOMAIN": None},
+    ),
+    (
+        "W023",
+        {"SESSION_COOKIE_NAME": "__Host-sessionid", "SESSION_COOKIE_PATH": "/shop/"},
+        {"SESSION_COOKIE_PATH": "/"},
+    ),
+    (
+        "W023 W023 W023 W012",
+        {
+            "SESSION_COOKIE_NAME": "__Host-sessionid",
+            "SESSION_COOKIE_SECURE": False,
+            "SESSION_COOKIE_DOMAIN": "example.com",
+            "SESSION_COOKIE_PATH": "/shop/",
+        },
+        {
+            "SESSION_COOKIE_SECURE": True,
+            "SESSION_COOKIE_DOMAIN": None,
+            "SESSION_COOKIE_PATH": "/",
+        },
+    ),
+    ("W012", {"SESSION_COOKIE_SECURE": False}, {"SESSION_COOKIE_SECURE": True}),
+    ("W012", {"SESSION_COOKIE_SECURE": "yes"}, {"SESSION_COOKIE_SECURE": True}),
+    ("W015", {"SESSION_COOKIE_HTTPONLY": False}, {"SESSION_COOKIE_HTTPONLY": True}),
+    (
+        "W012 W015",
+        {"SESSION_COOKIE_SECURE": False, "SESSION_COOKIE_HTTPONLY": False},
+        {"SESSION_COOKIE_SECURE": True, "SESSION_COOKIE_HTTPONLY": True},
+    ),
+    ("W003", {"MIDDLEWARE": [THEIRS, AUTHENTICATION]}, {"MIDDLEWARE": [OURS, AUTHENTICATION]}),
+    ("W004", {"MIDDLEWARE": []}, {"MIDDLEWARE": [OURS]}),
+    *(
+        ("E005", {"MIDDLEWARE": [name, OURS]}, {"MIDDLEWARE": [OURS, name]})
+        for name in checks.NEEDS_SESSION
+    ),
+    (
+        "E005 E005",
+        {"MIDDLEWARE": [*checks.NEEDS_SESSION[:2], OURS]},
+        {"MIDDLEWARE": [OURS, *checks.NEEDS_SESSION[:2]]},
+    ),
+]
+
+
+def test_a_healthy_site_hears_nothing():
+    assert ids() == []
+
+
+@pytest.mark.parametrize("name", ["db", "cache", "cached_db", "file", "signed_cookies"])
+def test_no_engine_is_wrong_in_itself(name):
+    assert ids(**engine(name)) == []
+
+
+@pytest.mark.parametrize(("expected", "wrong", "remedy"), WRONG)
+def test_what_is_wrong_is_reported_and_what_the_hint_says_ends_it(expected, wrong, remedy):
+    assert ids(**wrong) == expected.split()
+    assert ids(**wrong | remedy) == []
+
+
+@pytest.mark.parametrize(("expected", "wrong", "remedy"), WRONG)
+def test_the_message_names_the_setting_and_the_hint_what_to_write(expected, wrong, remedy):
+    hints = said = ""
+    for message in messages(**wrong):
+        assert isinstance(message, Error if ".E" in message.id else Warning)
+        assert message.msg
+        assert message.hint
+        hints += message.hint
+        said += f"{message.msg} {message.hint} "
+    for setting, value in remedy.items():
+        assert setting in said
+        # Which cache is good only the site knows.
+        if isinstance(value, str) and setting != "SESSION_CACHE_ALIAS":
+            assert repr(value) in hints
+    if "MIDDLEWARE" in remedy:
+        assert OURS in hints
+
+
+@pytest.mark.parametrize(("expected", "wrong", "remedy"), WRONG)
+def test_a_hint_that_is_code_is_python_that_ends_its_message(expected, wrong, remedy):
+    for message in messages(**wrong):
+        for setting, value in re.findall(r"Set (SESSION_\w+) = ('[^']*'|\w+)", message.hint):
+            said = {setting: ast.literal_eval(value)}
+            assert message.msg not in [other.msg for other in messages(**wrong | said)]
+
+
+# What needs more than settings
+
+
+def test_a_serializer_that_nobody_set_is_not_reported():
+    site = UserSettingsHolder(global_settings)
+    site.MIDDLEWARE = [OURS]
+    site.SESSION_ENGINE = "dj_sessions.backends.db"
+    with mock.patch.object(settings, "_wrapped", site):
+        assert settings.SESSION_SERIALIZER.startswith(DJANGO)
+        assert list(checks.check_names(None)) == []
+
+
+def own_module(monkeypatch, name, **contents):
+    module = ModuleType(name)
+    vars(module).update(contents)
+    monkeypatch.setitem(sys.modules, name, module)
+    return {"SESSION_ENGINE": name}
+
+
+def test_an_empty_cache_prefix_is_an_error(monkeypatch):
+    store = type("SessionStore", (cache.SessionStore,), {"cache_key_prefix": ""})
+    assert ids(**own_module(monkeypatch, "own_engine", SessionStore=store)) == ["E017"]
+    store.cache_key_prefix = "own"
+    assert ids(SESSION_ENGINE="own_engine") == []
+
+
+def test_an_engine_with_its_own_keys_in_the_client_is_recognised_by_its_bases(monkeypatch):
+    store = type("SessionStore", (signed_cookies.SessionStore,), {})
+    own = own_module(monkeypatch, "own_engine", SessionStore=store)
+    assert ids(**own, **PICKLE) == ["E021"]
+    assert ids(**PICKLE, SESSION_ENGINE=f"{DJANGO}.backends.signed_cookies") == ["W001", "E021"]
+
+
+def test_a_subclass_of_the_pickle_serializer_is_one(monkeypatch):
+    own_module(monkeypatch, "own_serializers", Own=type("Own", (PickleSerializer,), {}))
+    assert ids(SESSION_SERIALIZER="own_serializers.Own") == ["W020"]
+
+
+def test_a_serializer_of_one_s_own_is_not_judged(monkeypatch):
+    own_module(monkeypatch, "own_serializers", Own=type("Own", (), {}), make=lambda: None)
+    assert ids(SESSION_SERIALIZER="own_serializers.Own") == []
+    assert ids(SESSION_SERIALIZER="own_serializers.make") == []
+
+
+@pytest.mark.parametrize("name", ["db", "cached_db"])
+def test_a_database_engine_without_an_app_is_an_error(name):
+    with modify_settings(INSTALLED_APPS={"remove": ["dj_sessions"]}):
+        assert not apps.is_installed("dj_sessions")
+        assert ids(**engine(name)) == ["E007"]
+        (message,) = messages(**engine(name))
+        assert "INSTALLED_APPS" in message.hint
+        assert "migrate" in message.hint
+        assert ids(**engine("file")) == []
+
+
+@pytest.fixture
+def stray(tmp_path, monkeypatch):
+    """A module that cannot be imported, as its model belongs to no app."""
+    (tmp_path / "stray.py").write_text(
+        "from django.db import models\n\nclass Row(models.Model):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    return "stray"
+
+
+def test_an_engine_whose_import_fails_is_an_error_and_no_crash(stray):
+    assert ids(SESSION_ENGINE=stray) == ["E006"]
+
+
+def test_middleware_whose_import_fails_is_passed_over(stray):
+    """Django loads middleware when it starts to serve; `migrate` runs the checks before."""
+    assert ids(MIDDLEWARE=[f"{stray}.Middleware", OURS]) == []
+
+
+class Subclass(middleware.SessionMiddleware):
+    pass
+
+
+def factory(get_response):
+    return get_response
+
+
+def test_a_subclass_of_the_middleware_is_the_middleware():
+    own = f"{__name__}.Subclass"
+    assert ids(MIDDLEWARE=[own, AUTHENTICATION]) == []
+    assert ids(MIDDLEWARE=[AUTHENTICATION, own]) == ["E005"]
+
+
+def test_other_middleware_is_passed_over():
+    others = [f"{__name__}.factory", "no.such.middleware", "django.middleware.common.NoSuchThing"]
+    assert ids(MIDDLEWARE=[*others, OURS, AUTHENTICATION, *others]) == []
+    assert ids(MIDDLEWARE=others) == ["W004"]
+
+
+def test_the_second_of_two_session_middlewares_helps_nobody_who_stands_between():
+    assert ids(MIDDLEWARE=[OURS, AUTHENTICATION, OURS]) == []
+    assert ids(MIDDLEWARE=[AUTHENTICATION, OURS, AUTHENTICATION, OURS]) == ["E005"]
+
+
+INSECURE = {"SESSION_COOKIE_SECURE": False, "SESSION_COOKIE_HTTPONLY": False}
+
+
+def deployment_ids(**changed):
+    with override_settings(**HEALTHY | INSECURE | changed):
+        found = [*checks.check_cookie_secure(None), *checks.check_cookie_httponly(None)]
+    return [message.id.removeprefix("dj_sessions.") for message in found]
+
+
+def test_the_deployment_checks_tell_app_and_middleware_apart_as_django_s_do():
+    assert deployment_ids() == ["W012", "W015"]
+    assert deployment_ids(MIDDLEWARE=[]) == ["W010", "W013"]
+    with modify_settings(INSTALLED_APPS={"remove": ["dj_sessions"]}):
+        assert deployment_ids() == ["W011", "W014"]
+        assert deployment_ids(MIDDLEWARE=[]) == []
+
+
+# As Django runs them
+
+
+def test_each_check_is_registered_where_django_runs_it():
+    ordinary = registry.registry.get_checks()
+    deployment = registry.registry.get_checks(include_deployment_checks=True)
+    for check in ALL:
+        assert check in deployment
+        assert (check in ordinary) is (not check.__name__.startswith("check_cookie_"))
+
+
+def test_every_id_is_stable_and_tested():
+    source = Path(checks.__file__).read_text()
+    literal = set(re.findall(r"dj_sessions\.([WE]\d{3})", source))
+    computed = {f"W{first + offset:03}" for first in (10, 13) for offset in range(3)}
+    tested = {number for expected, _, _ in WRONG for number in expected.split()}
+    # These four are tested by name, as are the parts of the deployment checks.
+    tested |= {"E007", "E017"} | computed
+    assert tested == literal | computed
+    numbers = [number[1:] for number in tested]
+    assert sorted(numbers) == sorted(set(numbers)), "a number has one level"
+
+
+def test_every_check_reads_its_settings_late():
+    for check in ALL:
+        assert import_module(check.__module__) is checks
+    assert ids(SESSION_COOKIE_SECURE=False) == ["W012"]
+    assert ids() == []
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A site with something wrong, and Django's own complaints left out."""
+
+    def write(**wrong):
+        lines = [f"{name} = {value!r}" for name, value in HEALTHY.items()]
+        lines += [
+            f"INSTALLED_APPS = {APPS}",
+            "DEFAULT_AUTO_FIELD = 'django.db.models.BigAutoField'",
+            "SECRET_KEY = 'secret'",
+            *(f"{name} = {value!r}" for name, value in wrong.items()),
+        ]
+        (tmp_path / "wrong_site.py").write_text("\n".join(lines))
+        return {"path": tmp_path, "DJANGO_SETTINGS_MODULE": "wrong_site"}
+
+    return write
+
+
+def test_manage_py_check_shows_what_is_wrong(site):
+    wrong = site(MIDDLEWARE=[THEIRS], SESSION_COOKIE_SECURE=False)
+    shown = execute(str(REPOSITORY / "manage.py"), "check", **wrong)
+    assert "(dj_sessions.W003) MIDDLEWARE still has Django's SessionMiddleware." in shown
+    assert f"HINT: Put '{OURS}' in the place of '{THEIRS}'." in shown
+    assert "W010" not in shown
+    assert "identified 1 issue" in shown
+
+
+def test_manage_py_check_deploy_shows_what_django_s_checks_no_longer_say(site):
+    wrong = site(SESSION_COOKIE_SECURE=False, SESSION_COOKIE_HTTPONLY=False)
+    shown = execute(str(REPOSITORY / "manage.py"), "check", "--deploy", **wrong)
+    assert "(dj_sessions.W012) SESSION_COOKIE_SECURE is not set to True." in shown
+    assert "(dj_sessions.W015) SESSION_COOKIE_HTTPONLY is not set to True." in shown
+    assert not re.search(r"security\.W01[0-5]", shown)
+
+
+def test_the_demo_site_is_healthy(tmp_path):
+    shown = execute(str(REPOSITORY / "manage.py"), "check", VAR_DIR=str(tmp_path))
+    assert shown == "System check identified no issues (0 silenced).\n"

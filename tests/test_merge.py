@@ -1,0 +1,112 @@
+"""`_merge`: the laws of the three-way merge."""
+
+from copy import deepcopy
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dj_sessions._merge import merge
+
+# Without 0 and 1, which compare equal to False and True: see the last test.
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(2, 5) | st.sampled_from(["", "green", "blue"]),
+    lambda parts: st.lists(parts, max_size=2) | st.dictionaries(st.sampled_from("xy"), parts),
+    max_leaves=4,
+)
+# Few keys, so that all three often hold the same one.
+SESSIONS = st.dictionaries(st.sampled_from(["cart", "colour", "visits", "_auth_user_id"]), VALUES)
+
+
+def changed(base, other):
+    """The keys that were added, changed or removed."""
+    return {
+        key
+        for key in {*base, *other}
+        if key not in base or key not in other or base[key] != other[key]
+    }
+
+
+def kept(session, keys):
+    return {key: value for key, value in session.items() if key in keys}
+
+
+@given(SESSIONS, SESSIONS)
+def test_with_no_change_of_ours_it_is_theirs(base, theirs):
+    assert merge(base, base, theirs) == theirs
+
+
+@given(SESSIONS, SESSIONS)
+def test_with_no_change_of_theirs_it_is_ours(base, ours):
+    assert merge(base, ours, base) == ours
+
+
+@given(SESSIONS, SESSIONS)
+def test_the_same_change_on_both_sides_is_made_once(base, both):
+    assert merge(base, both, both) == both
+
+
+@given(SESSIONS, SESSIONS, SESSIONS)
+def test_each_key_is_ours_where_we_changed_it_and_theirs_elsewhere(base, ours, theirs):
+    merged = merge(base, ours, theirs)
+    mine = changed(base, ours)
+    everything = {*base, *ours, *theirs, *merged}
+    assert kept(merged, mine) == kept(ours, mine)
+    assert kept(merged, everything - mine) == kept(theirs, everything - mine)
+
+
+@given(SESSIONS, SESSIONS, SESSIONS)
+def test_merging_again_changes_nothing(base, ours, theirs):
+    merged = merge(base, ours, theirs)
+    assert merge(base, ours, merged) == merged
+    assert merge(theirs, merged, theirs) == merged
+
+
+@given(SESSIONS, SESSIONS, SESSIONS)
+def test_changes_of_different_keys_commute(base, ours, theirs):
+    mine = changed(base, ours)
+    apart = {**kept(theirs, {*theirs} - mine), **kept(base, mine)}
+    assert merge(base, ours, apart) == merge(base, apart, ours)
+
+
+@given(SESSIONS, SESSIONS, SESSIONS, SESSIONS)
+def test_conflicts_in_a_row_end_like_one(base, ours, first, second):
+    step = merge(first, merge(base, ours, first), second)
+    mine = changed(base, ours)
+    everything = {*base, *ours, *first, *second}
+    # A key of ours that the first writer had brought to our value already is no longer a change.
+    still_mine = {key for key in mine if key in changed(first, merge(base, ours, first))}
+    assert kept(step, still_mine) == kept(ours, still_mine)
+    assert kept(step, everything - mine) == kept(second, everything - mine)
+
+
+@given(SESSIONS, SESSIONS, SESSIONS)
+def test_nothing_given_is_changed(base, ours, theirs):
+    before = deepcopy((base, ours, theirs))
+    merged = merge(base, ours, theirs)
+    assert (base, ours, theirs) == before
+    assert merged is not base
+    assert merged is not ours
+    assert merged is not theirs
+
+
+@pytest.mark.parametrize(
+    ("base", "ours", "theirs", "merged"),
+    [
+        ({"a": 1}, {}, {"a": 2}, {}),  # we removed what they changed
+        ({"a": 1}, {"a": 2}, {}, {"a": 2}),  # we changed what they removed
+        ({"a": 1}, {"a": 1}, {}, {}),  # they removed what we left
+        ({}, {"a": 1}, {"a": 2}, {"a": 1}),  # both added
+        ({"a": 1}, {"a": None}, {"a": 1}, {"a": None}),  # None is a value
+        ({"a": None}, {}, {"a": None}, {}),
+        ({"c": {"x": 1}}, {"c": {"x": 2}}, {"c": {"y": 3}}, {"c": {"x": 2}}),  # whole top level
+    ],
+)
+def test_examples(base, ours, theirs, merged):
+    assert merge(base, ours, theirs) == merged
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, True), (0, False), (1, 1.0), ([1], [True])])
+def test_a_change_of_type_between_values_that_compare_equal_is_a_change(before, after):
+    merged = merge({"agreed": before}, {"agreed": after}, {"agreed": before, "visits": 1})
+    assert repr(merged["agreed"]) == repr(after)

@@ -1,0 +1,148 @@
+"""`backends.stored`: the lifecycle over storage verbs, with somebody acting between two of them."""
+
+import pytest
+
+from dj_sessions.backends import stored
+from dj_sessions.backends.stored import Record, StoredSession
+from dj_sessions.exceptions import CreateError, SessionConflict, UpdateError
+
+
+class Shelf(StoredSession):
+    """A store in a dictionary; `between` acts before each write over a session."""
+
+    kept: dict[str, Record]
+    between = staticmethod(lambda session: None)
+
+    def _read(self, key):
+        return self.kept.get(key)
+
+    def _insert(self, key, record):
+        return self.kept.setdefault(key, record) is record
+
+    def _replace(self, key, record, expected):
+        self.between(self)
+        found = self.kept.get(key)
+        if found is None or (expected is not None and found.payload != expected.payload):
+            return False
+        self.kept[key] = record
+        return True
+
+    def _remove(self, key):
+        return self.kept.pop(key, None) is not None
+
+
+@pytest.fixture
+def shelf(monkeypatch):
+    monkeypatch.setattr(Shelf, "kept", {}, raising=False)
+    return Shelf
+
+
+@pytest.fixture
+def between(monkeypatch, shelf):
+    """Sets what somebody else does between reading and writing."""
+
+    def act(action):
+        def others(session):
+            with monkeypatch.context() as alone:
+                alone.setattr(shelf, "between", staticmethod(lambda session: None))
+                action(session)
+
+        monkeypatch.setattr(shelf, "between", staticmethod(others))
+
+    return act
+
+
+def save(session, **values):
+    session.update(values)
+    session.save()
+    return session.session_key
+
+
+def test_a_key_that_is_taken_is_tried_a_bounded_number_of_times(shelf, monkeypatch):
+    key = save(shelf(), colour="green")
+    asked = []
+    monkeypatch.setattr(shelf, "_get_new_session_key", lambda self: asked.append(key) or key)
+    session = shelf()
+    with pytest.raises(RuntimeError, match="Unable to create a new session key"):
+        session.create()
+    assert len(asked) == stored.CREATE_ATTEMPTS
+    assert session.session_key is None
+    assert shelf(key)["colour"] == "green"
+
+
+def test_a_collision_is_followed_by_another_key(shelf, monkeypatch):
+    taken = save(shelf(), colour="green")
+    keys = iter([taken, taken, "0123456789abcdef"])
+    monkeypatch.setattr(shelf, "_get_new_session_key", lambda self: next(keys))
+    assert save(shelf(), colour="blue") == "0123456789abcdef"
+    assert shelf(taken)["colour"] == "green"
+
+
+def test_a_taken_key_is_a_create_error_that_stores_nothing(shelf):
+    key = save(shelf(), colour="green")
+    session = shelf(key)
+    session["colour"] = "blue"
+    with pytest.raises(CreateError):
+        session.save(must_create=True)
+    assert shelf(key)["colour"] == "green"
+
+
+def test_what_others_store_during_each_attempt_ends_in_a_conflict_that_says_so(shelf, between):
+    key = save(shelf(), n=0)
+    session = shelf(key)
+    session["colour"] = "green"
+    between(lambda _: save(shelf(key), n=shelf(key)["n"] + 1))
+    with pytest.raises(SessionConflict, match=f"{stored.SAVE_ATTEMPTS} attempts") as caught:
+        session.save()
+    assert caught.value.attempts == stored.SAVE_ATTEMPTS
+    assert "colour" not in shelf(key)
+
+
+def test_saving_again_after_a_conflict_loses_nothing_of_the_others(shelf, between):
+    key = save(shelf(), n=0)
+    session = shelf(key)
+    session["colour"] = "green"
+    between(lambda _: save(shelf(key), n=shelf(key)["n"] + 1))
+    with pytest.raises(SessionConflict):
+        session.save()
+    between(lambda _: None)
+    save(shelf(key), n="newest")
+    session.save()
+    assert dict(shelf(key).items()) == {"n": "newest", "colour": "green"}
+
+
+def test_a_session_that_others_delete_meanwhile_stays_deleted(shelf, between):
+    key = save(shelf(), n=0)
+    session = shelf(key)
+    session["colour"] = "green"
+    between(lambda _: shelf(key).delete())
+    with pytest.raises(UpdateError):
+        session.save()
+    assert shelf.kept == {}
+
+
+def test_clear_replaces_what_others_stored_meanwhile(shelf):
+    key = save(shelf(), colour="green")
+    session = shelf(key)
+    assert session["colour"] == "green"
+    save(shelf(key), visits=1)
+    session.clear()
+    save(session, n=1)
+    assert dict(shelf(key).items()) == {"n": 1}
+
+
+def test_a_new_key_forgets_what_was_read_under_the_old_one(shelf):
+    one, other = save(shelf(), colour="green"), save(shelf(), colour="blue")
+    session = shelf(one)
+    assert session["colour"] == "green"
+    session._session_key = other
+    session.save()
+    assert shelf(other)["colour"] == "green"
+
+
+def test_a_maker_of_impossible_keys_is_told_so(shelf, monkeypatch):
+    monkeypatch.setattr(shelf, "_get_new_session_key", lambda self: "with/slash")
+    session = shelf()
+    with pytest.raises(ValueError, match="'with/slash', which cannot be a session key"):
+        session.save()
+    assert session.session_key is None
