@@ -1,0 +1,143 @@
+"""What the site reads from the environment, and the secrets it keeps between two starts.
+
+A value that is not understood stops the start with a sentence that names it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+DATABASE_BACKENDS = {
+    "sqlite": "django.db.backends.sqlite3",
+    "postgres": "django.db.backends.postgresql",
+    "postgresql": "django.db.backends.postgresql",
+    "mariadb": "django.db.backends.mysql",
+    "mysql": "django.db.backends.mysql",
+}
+DATABASE_FORMS = (
+    "sqlite:///relative/file",
+    "sqlite:////absolute/file",
+    "postgresql://user:password@host:port/name",
+    "mariadb://user:password@host:port/name",
+    "mysql://…",
+)
+
+CACHE_BACKENDS = {
+    "locmem": "django.core.cache.backends.locmem.LocMemCache",
+    "redis": "django.core.cache.backends.redis.RedisCache",
+    "rediss": "django.core.cache.backends.redis.RedisCache",
+    "django-redis": "django_redis.cache.RedisCache",
+    "django-rediss": "django_redis.cache.RedisCache",
+    "memcached": "django.core.cache.backends.memcached.PyMemcacheCache",
+}
+CACHE_FORMS = (
+    "locmem://",
+    "redis://host:port/number",
+    "django-redis://host:port/number",
+    "memcached://host:port",
+)
+
+FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown."""
+    return re.sub(r"//.*@", "//***@", url)
+
+
+def refused(name: str, value: str, accepted: Collection[str]) -> ImproperlyConfigured:
+    return ImproperlyConfigured(
+        f"{name}={without_password(value)!r} is not understood. Accepted: {', '.join(accepted)}."
+    )
+
+
+def choice(name: str, accepted: Collection[str], default: str) -> str:
+    value = os.environ.get(name) or default
+    if value not in accepted:
+        raise refused(name, value, accepted)
+    return value
+
+
+def flag(name: str, default: str) -> bool:
+    return FLAGS[choice(name, FLAGS, default)]
+
+
+def words(name: str) -> list[str]:
+    return [word.strip() for word in os.environ.get(name, "").split(",") if word.strip()]
+
+
+def database(url: str) -> dict[str, Any]:
+    """The entry of `DATABASES` that a DATABASE_URL stands for."""
+    parts = _split(url)
+    backend = DATABASE_BACKENDS.get(parts.scheme) if parts else None
+    file_on_a_host = backend == DATABASE_BACKENDS["sqlite"] and parts and parts.netloc
+    if not parts or not backend or not parts.path[1:] or parts.query or file_on_a_host:
+        raise refused("DATABASE_URL", url, DATABASE_FORMS)
+    if backend == DATABASE_BACKENDS["mariadb"]:
+        _provide_mysqldb()
+    return {
+        "ENGINE": backend,
+        "NAME": unquote(parts.path[1:]),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": str(parts.port or ""),
+    }
+
+
+def cache(url: str) -> dict[str, Any]:
+    """The entry of `CACHES` that a CACHE_URL stands for."""
+    parts = _split(url)
+    backend = CACHE_BACKENDS.get(parts.scheme) if parts else None
+    if not parts or not backend or bool(parts.hostname) is (parts.scheme == "locmem"):
+        raise refused("CACHE_URL", url, CACHE_FORMS)
+    location = url.removeprefix("django-")
+    if parts.scheme == "locmem":
+        location = ""
+    elif parts.scheme == "memcached":
+        location = f"{parts.hostname}:{parts.port or 11211}"
+    return {"BACKEND": backend, "LOCATION": location}
+
+
+def kept(path: Path, make: Callable[[], str]) -> str:
+    """The text in this file, which the first start makes and every later one finds."""
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return path.read_text()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(make())
+    return path.read_text()
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - reading it is what validates it
+    except ValueError:
+        return None
+    return parts
+
+
+def _provide_mysqldb() -> None:
+    """Django's MySQL backend imports MySQLdb; PyMySQL needs no compiler and can stand in for it."""
+    try:
+        import MySQLdb  # noqa: F401
+    except ImportError:
+        try:
+            import pymysql
+        except ImportError as error:
+            raise ImproperlyConfigured(
+                "DATABASE_URL names MariaDB or MySQL, whose driver is not installed: "
+                "pip install pymysql (or mysqlclient)."
+            ) from error
+        # Older versions of PyMySQL claim to be an older MySQLdb than Django accepts.
+        pymysql.version_info = max(pymysql.version_info, (2, 2, 1, "final", 0))
+        pymysql.install_as_MySQLdb()

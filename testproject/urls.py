@@ -1,0 +1,19 @@
+from django.contrib import admin
+from django.urls import path
+
+from testproject import views
+
+urlpatterns = [
+    path("", views.visits, name="visits"),
+    path("colour/", views.choose_colour, name="choose_colour"),
+    path("colour/forget/", views.forget_colour, name="forget_colour"),
+    path("comment/", views.comment, name="comment"),
+    path("test-cookie/", views.test_cookie, name="test_cookie"),
+    path("session/", views.inspector, name="inspector"),
+    path("session/expiry/", views.choose_expiry, name="choose_expiry"),
+    path("session/new-key/", views.new_key, name="new_key"),
+    path("session/forget/", views.forget_session, name="forget_session"),
+    path("login/", views.LogIn.as_view(), name="login"),
+    path("logout/", views.LogOut.as_view(), name="logout"),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,112 @@
+"""The command that serves the demo site: what it prints, and how it starts, fails and stops."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import socket
+import subprocess
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from testproject.management.commands.demo import address
+from tests.browser.demo import Demo, environment, manage
+
+INTERFACES = ("wsgi", "asgi")
+
+
+def refused(var_dir: Path, *arguments: str, **choices: str) -> str:
+    """What manage.py says as it fails."""
+    result = subprocess.run(
+        manage(*arguments),
+        env=environment(var_dir, **choices),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode != 0, result.stdout
+    return result.stderr
+
+
+@pytest.mark.parametrize("interface", INTERFACES)
+def test_it_serves_its_style_sheet_and_ends_on_sigterm_as_on_ctrl_c(tmp_path, interface):
+    demo = Demo(tmp_path, interface)
+    demo.start()
+    with urllib.request.urlopen(demo.url + "/static/testproject/site.css", timeout=30) as answer:
+        assert answer.headers["Content-Type"].startswith("text/css")
+    demo.stop(signal.SIGTERM)
+
+
+def test_what_it_writes_is_in_its_folder_and_kept_over_a_restart(tmp_path):
+    var_dir = tmp_path / "new" / "var"
+
+    def secrets():
+        return [(var_dir / name).read_text() for name in ("secret_key", "demo_password")]
+
+    with Demo(var_dir) as demo:
+        first = secrets()
+        demo.restart()
+        assert secrets() == first
+        assert demo.password == first[1]
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+    assert var_dir.stat().st_mode & 0o777 == 0o700
+    written = {path.name for path in var_dir.iterdir()}
+    assert written == {"secret_key", "demo_password", "db.sqlite3", "sessions"}
+
+
+@pytest.mark.parametrize("option", [[], ["--asgi"]], ids=INTERFACES)
+def test_a_port_in_use_is_one_line_that_says_so(tmp_path, option):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = refused(tmp_path, "demo", f"127.0.0.1:{port}", *option)
+    assert said.startswith(f"CommandError: Cannot listen on 127.0.0.1:{port}: the port is in use;")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        ("8001", ("127.0.0.1", 8001)),
+        (":8001", ("127.0.0.1", 8001)),
+        ("0.0.0.0:80", ("0.0.0.0", 80)),
+        ("site.example:8001", ("site.example", 8001)),
+        ("[::1]:0", ("::1", 0)),
+    ],
+)
+def test_an_address_is_a_port_or_host_and_port(text, meaning):
+    assert address(text) == meaning
+
+
+@pytest.mark.parametrize("text", ["", "nowhere", "127.0.0.1:", "127.0.0.1:65536", "\u0661"])
+def test_what_is_no_address_is_named(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a port or host:port") as refusal:
+        address(text)
+    assert repr(text) in str(refusal.value)
+
+
+def test_the_command_line_refuses_what_is_no_address(tmp_path):
+    assert "'nowhere' is not a port or host:port" in refused(tmp_path, "demo", "nowhere")
+
+
+def test_a_database_that_does_not_answer_is_one_line(tmp_path):
+    url = f"sqlite:///{tmp_path}/no/such/folder/db.sqlite3"
+    said = refused(tmp_path, "demo", "127.0.0.1:0", DATABASE_URL=url)
+    assert said == "CommandError: The database cannot be used: unable to open database file\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "accepted"),
+    [
+        ("SESSION_ENGINE", "databse", "db, cache, cached_db, file, signed_cookies"),
+        ("DATABASE_URL", "db.sqlite3", "sqlite:///"),
+        ("CACHE_URL", "redis", "redis://host:port/number"),
+        ("DEBUG", "perhaps", "1, true, yes, 0, false, no"),
+    ],
+)
+def test_a_bad_choice_is_named_with_what_is_accepted(tmp_path, name, value, accepted):
+    last = refused(tmp_path, "check", **{name: value}).strip().splitlines()[-1]
+    assert last.startswith("django.core.exceptions.ImproperlyConfigured: ")
+    assert f"{name}={value!r} is not understood. Accepted: " in last
+    assert accepted in last

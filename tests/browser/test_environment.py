@@ -1,0 +1,109 @@
+"""What the environment may choose, and what is answered to a value that is not understood."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from testproject import environment
+
+
+@pytest.mark.parametrize(
+    ("url", "backend", "entry"),
+    [
+        ("sqlite:///a%20folder/db.sqlite3", "sqlite3", {"NAME": "a folder/db.sqlite3"}),
+        ("sqlite:////srv/db.sqlite3", "sqlite3", {"NAME": "/srv/db.sqlite3"}),
+        ("postgresql:///site", "postgresql", {"NAME": "site", "HOST": "", "PORT": ""}),
+        (
+            "postgres://me:p%40ss@db.example:5433/site",
+            "postgresql",
+            {"USER": "me", "PASSWORD": "p@ss", "HOST": "db.example", "PORT": "5433"},
+        ),
+        ("mariadb://root@127.0.0.1/site", "mysql", {"NAME": "site", "USER": "root"}),
+        ("mysql://root@[::1]:3306/site", "mysql", {"HOST": "::1", "PORT": "3306"}),
+    ],
+)
+def test_a_database_url_becomes_an_entry_of_databases(url, backend, entry):
+    database = environment.database(url)
+    assert database["ENGINE"] == f"django.db.backends.{backend}"
+    assert {name: database[name] for name in entry} == entry
+
+
+@pytest.mark.parametrize(
+    ("url", "backend", "location"),
+    [
+        ("locmem://", "locmem.LocMemCache", ""),
+        ("redis://127.0.0.1:6379/1", "redis.RedisCache", "redis://127.0.0.1:6379/1"),
+        ("rediss://cache.example", "redis.RedisCache", "rediss://cache.example"),
+        ("django-redis://cache.example/2", "cache.RedisCache", "redis://cache.example/2"),
+        ("memcached://cache.example", "memcached.PyMemcacheCache", "cache.example:11211"),
+        ("memcached://127.0.0.1:11212", "memcached.PyMemcacheCache", "127.0.0.1:11212"),
+    ],
+)
+def test_a_cache_url_becomes_an_entry_of_caches(url, backend, location):
+    cache = environment.cache(url)
+    assert cache["BACKEND"].endswith(backend)
+    assert cache["LOCATION"] == location
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mongodb://db.example/site",
+        "db.sqlite3",
+        "sqlite://",
+        "sqlite://db.sqlite3/x",
+        "postgresql://db.example",
+        "postgresql://db.example:port/site",
+        "postgresql://db.example/site?sslmode=require",
+    ],
+)
+def test_a_bad_database_url_is_named_with_what_is_accepted(url):
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        environment.database(url)
+    assert f"DATABASE_URL={url!r} is not understood. Accepted: sqlite:///" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["redis", "redis://", "redis://cache.example:x", "locmem://host", "file:///tmp/cache"]
+)
+def test_a_bad_cache_url_is_named_with_what_is_accepted(url):
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        environment.cache(url)
+    assert f"CACHE_URL={url!r} is not understood. Accepted: locmem://" in str(refusal.value)
+
+
+def test_a_refusal_does_not_show_the_password():
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        environment.database("oracle://me:sec@ret@db.example/site")
+    assert "DATABASE_URL='oracle://***@db.example/site'" in str(refusal.value)
+
+
+def test_a_choice_that_is_not_offered_is_named_with_what_is(monkeypatch):
+    monkeypatch.setenv("SESSION_ENGINE", "databse")
+    with pytest.raises(ImproperlyConfigured, match=r"SESSION_ENGINE='databse' .* db, cache"):
+        environment.choice("SESSION_ENGINE", ("db", "cache"), "db")
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_choice_that_is_not_made_is_the_default(monkeypatch, value):
+    monkeypatch.delenv("SESSION_ENGINE", raising=False)
+    if value is not None:
+        monkeypatch.setenv("SESSION_ENGINE", value)
+    assert environment.choice("SESSION_ENGINE", ("db", "cache"), "db") == "db"
+
+
+@pytest.mark.parametrize(("value", "meaning"), [("1", True), ("true", True), ("0", False)])
+def test_a_flag_is_on_or_off(monkeypatch, value, meaning):
+    monkeypatch.setenv("DEBUG", value)
+    assert environment.flag("DEBUG", default="1") is meaning
+
+
+def test_a_secret_is_made_once_and_readable_by_its_owner_alone(tmp_path: Path):
+    path = tmp_path / "secret"
+    made = iter(["first", "second"])
+    assert environment.kept(path, lambda: next(made)) == "first"
+    assert environment.kept(path, lambda: next(made)) == "first"
+    assert path.stat().st_mode & 0o777 == 0o600
