@@ -1,0 +1,50 @@
+"""What views see: the session of a request is Django's SessionBase to them, as it was before."""
+
+from datetime import datetime, timedelta
+from typing import Any, assert_type
+
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest, HttpResponse
+
+from dj_sessions.backends.base import SessionBase as OurSessionBase
+from dj_sessions.backends.db import SessionStore
+
+
+def view(request: HttpRequest) -> HttpResponse:
+    assert_type(request.session, SessionBase)
+    assert_type(request.session["colour"], Any)
+    assert_type(request.session.session_key, str | None)
+    request.session["colour"] = "green"
+    request.session.setdefault("visits", 0)
+    request.session.set_expiry(timedelta(days=1))
+    assert_type(request.session.get_expiry_date(), datetime)
+    request.session.modified = True
+    if request.session.is_empty():
+        request.session.flush()
+    return HttpResponse()
+
+
+async def async_view(request: HttpRequest) -> HttpResponse:
+    assert_type(await request.session.aget("colour", "green"), Any)
+    await request.session.aset("colour", "green")
+    await request.session.acycle_key()
+    return HttpResponse()
+
+
+def give_a_session(request: HttpRequest) -> None:
+    request.session = SessionStore()
+    request.session = OurSessionBase("abcdefghijkl")
+
+
+def takes_django_s(session: SessionBase) -> None: ...
+
+
+def takes_ours(session: OurSessionBase) -> None: ...
+
+
+def pass_sessions_around(request: HttpRequest) -> None:
+    takes_django_s(SessionStore())
+    takes_ours(SessionStore())
+    takes_ours(request.session)  # type: ignore[arg-type] # Django does not know our class
+    if isinstance(request.session, OurSessionBase):
+        takes_ours(request.session)
