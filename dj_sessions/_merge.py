@@ -2,28 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-_ABSENT: Final = object()
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+#: In place of a value: there is none under this key.
+ABSENT: Final = _Absent()
+
+Resolve = Callable[[str, Any, Any, Any], Any]
+
+
+def ours_wins(key: str, base: Any, ours: Any, theirs: Any) -> Any:
+    """Return ``ours``: whoever saves later wins."""
+    return ours
 
 
 def merge(
-    base: Mapping[str, Any], ours: Mapping[str, Any], theirs: Mapping[str, Any]
+    base: Mapping[str, Any],
+    ours: Mapping[str, Any],
+    theirs: Mapping[str, Any],
+    resolve: Resolve = ours_wins,
 ) -> dict[str, Any]:
     """Return ``theirs`` with the changes from ``base`` to ``ours`` made on top of it.
 
     A top-level key that we did not change is theirs; one that we added, changed or removed is
-    as we left it.
+    as we left it. Where they changed it too, and differently, ``resolve(key, base, ours,
+    theirs)`` returns the value; ABSENT stands for no value, on either side of the call.
     """
     merged = dict(theirs)
     for key in {**base, **ours}:
-        value = ours.get(key, _ABSENT)
-        if value is _ABSENT:
+        before, mine, other = (side.get(key, ABSENT) for side in (base, ours, theirs))
+        if _is_same(before, mine):
+            continue
+        if not _is_same(before, other) and not _is_same(mine, other):
+            mine = resolve(key, before, mine, other)
+        if mine is ABSENT:
             merged.pop(key, None)
-        elif key not in base or not _is_same(base[key], value):
-            merged[key] = value
+        else:
+            merged[key] = mine
     return merged
+
+
+def take_over(
+    live: dict[str, Any],
+    base: Mapping[str, Any],
+    theirs: Mapping[str, Any],
+    resolve: Resolve = ours_wins,
+) -> None:
+    """Merge ``theirs`` into ``live``, which others may be changing at the same time.
+
+    Only what they changed is touched, and nothing that was changed again since we looked.
+    """
+    ours = dict(live)
+    merged = merge(base, ours, theirs, resolve)
+    for key in {**ours, **merged}:
+        seen, value = ours.get(key, ABSENT), merged.get(key, ABSENT)
+        if seen is value or live.get(key, ABSENT) is not seen:
+            continue
+        if value is ABSENT:
+            live.pop(key, None)
+        else:
+            live[key] = value
 
 
 def _is_same(one: Any, other: Any) -> bool:

@@ -68,6 +68,23 @@ def decode(
     return None
 
 
+class _Unsigned(signing.TimestampSigner):
+    def sign(self, value: str) -> str:
+        return value
+
+
+def remainder(text: str) -> str:
+    """Return what ``text``, made by ``encode()``, has beyond the data: time and signature."""
+    return text.partition(":")[2]
+
+
+def rebuild(data: Mapping[str, Any], serializer: Callable[[], Serializer], remainder: str) -> str:
+    """Return the text that ``encode()`` once made of ``data``, given what it had beyond that."""
+    signer = _Unsigned()
+    value = signer.sign_object(data, serializer=serializer, compress=True)  # type: ignore[arg-type]
+    return f"{value}:{remainder}"
+
+
 def report_corruption(reason: str) -> None:
     """Log that the data of a session is worthless, and why."""
     _security.warning("Session data corrupted: %s", reason)

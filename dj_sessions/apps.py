@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from types import ModuleType
 
 from django.apps import AppConfig, apps
@@ -10,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from dj_sessions import _alias
+from dj_sessions.conf import conf
 
 
 class SessionsConfig(AppConfig):
@@ -29,6 +31,18 @@ class SessionsConfig(AppConfig):
         from dj_sessions import checks
 
         checks.register_all()
+        _watch_rows()
+
+
+def _watch_rows() -> None:
+    """Let an engine that caches rows hear of deleted ones before it has opened a session."""
+    try:
+        engine = import_module(conf.SESSION_ENGINE)
+    except ImportError:  # the checks name it, and the middleware raises
+        return
+    watch = getattr(getattr(engine, "SessionStore", None), "_watch_rows", None)
+    if watch is not None:
+        watch()
 
 
 def _is_installed() -> bool:

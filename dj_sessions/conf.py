@@ -9,7 +9,7 @@ from django.conf import settings
 
 
 class SessionSettings:
-    """Typed view of Django's settings; the defaults are Django's own.
+    """Typed view of the settings; Django's have Django's defaults, ours are named here.
 
     See https://docs.djangoproject.com/en/stable/ref/settings/#sessions.
     """
@@ -33,6 +33,11 @@ class SessionSettings:
     def SESSION_FILE_PATH(self) -> str | os.PathLike[str] | None:
         """Directory of the ``file`` engine; None is the system's temporary directory."""
         return settings.SESSION_FILE_PATH
+
+    @property
+    def SESSION_FILE_FSYNC(self) -> bool:
+        """Whether the ``file`` engine waits until the disk has what it wrote; False by default."""
+        return getattr(settings, "SESSION_FILE_FSYNC", False)
 
     @property
     def SESSION_COOKIE_AGE(self) -> int:

@@ -6,6 +6,7 @@ path catches both::
     Exception
     ├── CreateError                 the session key is taken                        (Django's)
     ├── UpdateError                 the session was deleted meanwhile               (Django's)
+    │   └── SessionEnded            ... by a logout, while its key changed: SessionInterrupted, too
     ├── SessionConflict             others kept changing the session while it was saved
     ├── TypeError
     │   └── SessionEncodeError      the session holds a value that cannot be stored
@@ -32,6 +33,7 @@ __all__ = [
     "InvalidSessionKey",
     "SessionConflict",
     "SessionEncodeError",
+    "SessionEnded",
     "SessionInterrupted",
     "SuspiciousSession",
     "UpdateError",
@@ -54,6 +56,14 @@ class SessionConflict(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.attempts,)
+
+
+class SessionEnded(UpdateError, SessionInterrupted):
+    """A login was ended by another request while this one was moving it to a new key.
+
+    Nothing of it is kept under either key. Unhandled, the request is answered with a 400, as any
+    whose session was deleted while it was served.
+    """
 
 
 class SessionEncodeError(TypeError):

@@ -46,9 +46,11 @@ from django.conf import settings as django_settings
 from django.contrib.sessions.backends.file import SessionStore as DjangoFileStore
 from django.core.cache import caches
 from django.db import connections, transaction
+from django.db.models import signals
 from django.test import override_settings
 from django.test.utils import setup_databases, teardown_databases
 
+from dj_sessions.backends import cached_db
 from tests import router, services
 from tests.modes import MODES, Mode
 from tests.stores import CASES, Case, Store
@@ -219,6 +221,16 @@ def user(databases: None, request: pytest.FixtureRequest) -> Any:
     if "store" in request.fixturenames:
         request.getfixturevalue("store")
     return get_user_model().objects.create_user("ada", "ada@example.com", "secret")
+
+
+@pytest.fixture(autouse=True)
+def nobody_listens_to_the_rows_of_the_next_test() -> Iterator[None]:
+    """The cached_db stores of a test hear of deleted rows, and tell their caches."""
+    yield
+    while cached_db._watching:
+        store, model = cached_db._watching.popitem()
+        name = f"dj_sessions.{store.__module__}.{store.__qualname__}"
+        signals.post_delete.disconnect(dispatch_uid=name, sender=model)
 
 
 @pytest.fixture(autouse=True)

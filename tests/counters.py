@@ -23,6 +23,9 @@ from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
+from django.dispatch import Signal
+
+from dj_sessions.backends._caches.locmem import LocMemSwap
 
 LOCAL_CACHE_METHODS = (
     *("add", "get", "set", "touch", "delete", "has_key", "incr", "decr", "clear"),
@@ -78,6 +81,15 @@ def round_trips() -> Iterator[list[str]]:
         for watch in (_watch_redis, _watch_memcached, _watch_local):
             watch(stack, seen)
         yield seen
+
+
+@contextmanager
+def nobody_listening(signal: Signal) -> Iterator[None]:
+    """Without receivers, our own included: Django's engines pay for whoever listens."""
+    with mock.patch.object(signal, "receivers", []):
+        signal.sender_receivers_cache.clear()
+        yield
+    signal.sender_receivers_cache.clear()
 
 
 @contextmanager
@@ -176,3 +188,5 @@ def _watch_local(stack: ExitStack, seen: list[str]) -> None:
     for backend in (LocMemCache, DummyCache):
         for name in LOCAL_CACHE_METHODS:
             stack.enter_context(_around(backend, name, named(name)))
+    for name in ("read_many", "swap", "write_copy", "void_copy"):  # past those methods
+        stack.enter_context(_around(LocMemSwap, name, named(name)))

@@ -7,13 +7,15 @@ from contextlib import contextmanager
 
 # A plain global, as the threads that a test starts must see the test's choice.
 _chosen = "default"
+_replica: str | None = None
 
 
 class Router:
     def db_for_read(self, model: type, **hints: object) -> str:
-        return _chosen
+        return _replica or _chosen
 
-    db_for_write = db_for_read
+    def db_for_write(self, model: type, **hints: object) -> str:
+        return _chosen
 
     def allow_relation(self, one: object, other: object, **hints: object) -> bool:
         return True
@@ -35,3 +37,14 @@ def use(alias: str) -> Iterator[None]:
         yield
     finally:
         _chosen = before
+
+
+@contextmanager
+def reading_from(alias: str) -> Iterator[None]:
+    """Route what is only read to `alias` inside the block, in all threads."""
+    global _replica
+    before, _replica = _replica, alias
+    try:
+        yield
+    finally:
+        _replica = before

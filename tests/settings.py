@@ -62,7 +62,13 @@ DATABASES = {
         "NAME": RUN.directory / "unused.sqlite3",
         "OPTIONS": {"init_command": "PRAGMA synchronous=OFF"},
         "TEST": {"NAME": str(RUN.directory / f"{RUN.database_name}.sqlite3")},
-    }
+    },
+    # What a router may read from instead; here it is never up to date by itself.
+    "replica": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": RUN.directory / "unused-replica.sqlite3",
+        "TEST": {"NAME": str(RUN.directory / f"{RUN.database_name}-replica.sqlite3")},
+    },
 }
 DATABASE_ROUTERS = ["tests.router.Router"]
 

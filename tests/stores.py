@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import caches
 from django.db import connections
 
 from tests import services
@@ -110,13 +111,14 @@ class Store:
 
 
 def in_thread(function: Any, *args: Any) -> Any:
-    """Call in a thread of its own, which closes its database connections; the result or error."""
+    """Call in a thread of its own, which closes its connections; the result or error."""
 
     def call() -> Any:
         try:
             return function(*args)
         finally:
             connections.close_all()
+            caches.close_all()
 
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(call).result()

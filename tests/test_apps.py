@@ -270,3 +270,29 @@ def test_sessions_are_instances_of_django_s_base(module):
 def test_an_except_that_names_either_class_catches_the_other(raised, caught):
     with pytest.raises(caught):
         raise raised
+
+
+@pytest.mark.parametrize(("engine", "hears"), [("cached_db", True), ("db", False)])
+def test_a_process_that_opens_no_session_hears_of_deleted_rows_if_they_are_cached(engine, hears):
+    said = run(
+        """
+        from django.db.models.signals import post_delete
+        from django.contrib.sessions.models import Session
+        print(post_delete.has_listeners(Session))
+        """,
+        INSTALLED_APPS=["dj_sessions"],
+        SESSION_ENGINE=f"dj_sessions.backends.{engine}",
+    )
+    assert said.strip() == str(hears)
+
+
+def test_an_engine_that_cannot_be_imported_does_not_stop_the_site_from_saying_so():
+    said = run(
+        """
+        from django.core.checks import run_checks
+        print(*(message.id for message in run_checks()))
+        """,
+        INSTALLED_APPS=["dj_sessions"],
+        SESSION_ENGINE="nowhere.to.be.found",
+    )
+    assert "dj_sessions." in said

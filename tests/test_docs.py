@@ -21,7 +21,7 @@ from django.utils.module_loading import import_string
 
 from dj_sessions import _keys, checks
 from dj_sessions.backends import file, signed_cookies, stored
-from dj_sessions.conf import SessionSettings
+from dj_sessions.conf import SessionSettings, conf
 from tests.differential.differences import DELIBERATE_DIFFERENCES
 from tests.docs.pages import DOCS, ROOT, docs, example_site, page, pages
 
@@ -148,7 +148,7 @@ def test_a_setting_has_the_type_and_the_default_that_its_section_says(name):
     said = re.fullmatch(r"`(.+?)`.* · default `(.+?)`.* · (all engines|.*`\w+`)", line)
     assert said, line
     assert said[1] == vars(SessionSettings)[name].fget.__annotations__["return"]
-    assert said[2] == repr(getattr(global_settings, name))
+    assert said[2] == repr(getattr(global_settings, name, getattr(conf, name)))
     assert set(re.findall(r"`(\w+)`", said[3])) <= ENGINES
 
 
@@ -206,7 +206,7 @@ def test_the_documented_differences_are_those_that_the_differential_tests_allow(
 @pytest.mark.parametrize(
     ("name", "phrase"),
     [
-        ("engines", f"each of {stored.SAVE_ATTEMPTS} attempts"),
+        ("concurrency", f"each of {stored.SAVE_ATTEMPTS} attempts"),
         ("engines", f"more than {signed_cookies.COOKIE_LIMIT:,} bytes"),
         ("differences", f"each of {stored.SAVE_ATTEMPTS} attempts"),
         ("differences", f"removes {stored.PURGE_BATCH} at a time"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -24,29 +25,34 @@ def read(path: Path) -> tuple[bytes, float] | None:
         return file.read(), os.fstat(file.fileno()).st_mtime
 
 
-def create(path: Path, content: bytes) -> bool:
-    """Write a new file, for its owner only; False if there is one."""
+def create(path: Path, content: bytes, *, durable: bool = False) -> bool:
+    """Put a new file there, for its owner only and whole; False if there is one."""
+    temporary = _written(path, content, durable)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        _link(temporary, path)
     except FileExistsError:
         return False
-    try:
-        _write(descriptor, content)
-    except BaseException:
-        path.unlink()
-        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+    _keep_names(path.parent, durable)
     return True
 
 
-def replace(path: Path, content: bytes) -> None:
+def replace(path: Path, content: bytes, *, durable: bool = False) -> None:
     """Put ``content`` in place of a file; readers see the old content or the new."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name + TEMPORARY)
+    temporary = _written(path, content, durable)
     try:
-        _write(descriptor, content)
-        Path(name).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(name).unlink()
+        temporary.unlink()
         raise
+    _keep_names(path.parent, durable)
+
+
+def remove(path: Path, *, durable: bool = False) -> None:
+    """Remove a file."""
+    path.unlink()
+    _keep_names(path.parent, durable)
 
 
 @contextmanager
@@ -84,6 +90,39 @@ def _is_at(path: Path, file: IO[bytes]) -> bool:
     return False
 
 
-def _write(descriptor: int, content: bytes) -> None:
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
+def _written(path: Path, content: bytes, durable: bool) -> Path:
+    """Return a new file beside ``path``, for its owner only, with all of ``content``."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name + TEMPORARY)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(descriptor)
+    except BaseException:
+        Path(name).unlink()
+        raise
+    return Path(name)
+
+
+def _link(temporary: Path, path: Path) -> None:
+    """Give a file its name; raises FileExistsError if the name is taken."""
+    try:
+        path.hardlink_to(temporary)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+            raise
+        # A file system without links: the name is taken first, and the file replaces it.
+        path.touch(0o600, exist_ok=False)
+        temporary.replace(path)
+
+
+def _keep_names(directory: Path, durable: bool) -> None:
+    """Have what was named, renamed or removed in a directory survive a power cut."""
+    if not durable:
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

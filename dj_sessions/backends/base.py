@@ -135,7 +135,9 @@ class SessionBase(Twinned, SessionLifetime):
         """Return the data, loaded on first use; with ``no_load`` a new session's is empty."""
         self.accessed = True
         if not hasattr(self, "_session_cache"):
-            self._session_cache = {} if no_load or self._session_key is None else self.load()
+            data = {} if no_load or self._session_key is None else self.load()
+            # Another task of this request may have loaded it meanwhile, and written to it.
+            vars(self).setdefault("_session_cache", data)
         return self._session_cache
 
     @property
@@ -187,7 +189,11 @@ class SessionBase(Twinned, SessionLifetime):
         await mode(self.create, self.acreate)
         self._session_cache = data
         if key:
-            await mode(self.delete, self.adelete, key)
+            await self._leave_key(mode, key)
+
+    async def _leave_key(self, mode: Mode, key: str) -> None:
+        """End the session under ``key``, which has moved to another one."""
+        await mode(self.delete, self.adelete, key)
 
     if not TYPE_CHECKING:  # the type stubs of Django declare these
         aflush = driven(flush, _flush)

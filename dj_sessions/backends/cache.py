@@ -11,8 +11,8 @@ from typing import Any
 
 from dj_sessions import _payload
 from dj_sessions._twins import Mode, driven, finish, in_sync
+from dj_sessions.backends._caches import CacheSwap, swap_of
 from dj_sessions.backends._caching import CacheUser
-from dj_sessions.backends._swap import CacheSwap, swap_of
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
 from dj_sessions.backends.stored import Record
 
@@ -79,7 +79,8 @@ class SessionStore(CacheUser):
         return self._swap.swap(name, record.payload, was, record.age)
 
     def _remove(self, key: str) -> bool:
-        return self._cache.delete(self._cache_key_of(key))
+        removed: Any = self._cache.delete(self._cache_key_of(key))
+        return removed is None or bool(removed)  # a cache that does not tell is taken at its word
 
     def _holds(self, key: str) -> bool:
         return self._cache.has_key(self._cache_key_of(key))

@@ -5,23 +5,37 @@ https://docs.djangoproject.com/en/stable/topics/http/sessions/#using-cached-sess
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from django.db import router, transaction
+from django.db.models import signals
+
+from dj_sessions import _payload
 from dj_sessions._twins import Mode, driven, finish, in_sync, in_thread
-from dj_sessions.backends import _snapshot
 from dj_sessions.backends._caching import CacheUser
+from dj_sessions.backends._copies import HIDDEN, UNSEEN, Copies, Sight
+from dj_sessions.backends._transactions import in_transaction, reads_committed_rows
+from dj_sessions.backends._watched import OWN_RECEIVER
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
 from dj_sessions.backends.db import RowRecord
 from dj_sessions.backends.db import SessionStore as DBStore
 from dj_sessions.backends.stored import Record
+from dj_sessions.conf import conf
 
 __all__ = ["KEY_PREFIX", "CreateError", "SessionBase", "SessionStore", "UpdateError"]
 
 KEY_PREFIX = "django.contrib.sessions.cached_db"
 
-logger = logging.getLogger("django.contrib.sessions")
+#: The stores that hear of deleted rows, with the models of these.
+_watching: Final[dict[type, Any]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedRecord(Record):
+    """A copy from the cache, with what the row's payload has beyond the data."""
+
+    remainder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,94 +48,135 @@ class CachedRecord(RowRecord):
 class SessionStore(CacheUser, DBStore):
     """The database decides; the cache spares it the reads.
 
-    What is cached is the data as the payload holds it, so a hit and a miss return the same.
+    What is cached is the data as the payload holds it, so a hit and a miss return the same. How
+    a copy never outlives its row: see ``_copies.py``.
     """
 
     cache_key_prefix = KEY_PREFIX
+
+    #: What the cache last said about the session under this key.
+    _sight: tuple[str, Sight] = ("", UNSEEN)
+
+    def __init__(self, session_key: str | None = None) -> None:
+        super().__init__(session_key)
+        if type(self) not in _watching:
+            self._watch_rows()
+
+    @classmethod
+    def _watch_rows(cls) -> None:
+        """Have the copy of a row that is deleted through the ORM or the admin ended with it."""
+        model, name = cls.get_model_class(), f"{OWN_RECEIVER}{cls.__module__}.{cls.__qualname__}"
+        signals.post_delete.connect(cls._row_was_deleted, sender=model, dispatch_uid=name)
+        _watching[cls] = model
+
+    @classmethod
+    def _row_was_deleted(cls, *, instance: Any, **kwargs: object) -> None:
+        if not getattr(instance, "is_ended_by_its_store", False):
+            store = cls(instance.session_key)
+            store._copies.end(store._cache_key_of(instance.session_key))
+
+    @property
+    def _copies(self) -> Copies:
+        return Copies(self._cache, conf.SESSION_CACHE_ALIAS, f"{self.cache_key_prefix}.generation")
+
+    # Reading
 
     def _read(self, key: str) -> Record | None:
         return finish(self._read_through(in_sync, key))
 
     async def _read_through(self, mode: Mode, key: str) -> Record | None:
-        cached = await mode(self._cached, self._acached, key)
-        if cached is not None:
-            return Record(_snapshot.take(cached))
-        return await self._read_row(mode, key)
+        sight = await mode(self._look, self._alook, key)
+        if sight.raw is not None:
+            return CopiedRecord(sight.raw, None, sight.remainder)
+        # Not from a replica, whose old row would become the copy.
+        return await self._read_written_row(mode, key, lock=False)
 
-    _aread = driven(_read, _read_through)
+    def _look(self, key: str) -> Sight:
+        sight = self._copies.look(self._cache_key_of(key))
+        self._sight = key, sight
+        return sight
 
     def _loaded(self, record: Record, data: dict[str, Any]) -> None:
-        finish(self._fill_with_loaded(in_sync, record, data))
+        finish(self._copy_loaded(in_sync, record, data))
 
-    async def _fill_with_loaded(self, mode: Mode, record: Record, data: dict[str, Any]) -> None:
-        if not isinstance(record.payload, bytes):
-            age = await mode(self.get_expiry_age, self.aget_expiry_age, expiry=record.expiry)
-            await mode(self._fill, self._afill, self._session_key, data, age)
-
-    _aloaded = driven(_loaded, _fill_with_loaded)
+    async def _copy_loaded(self, mode: Mode, record: Record, data: dict[str, Any]) -> None:
+        if isinstance(record, CopiedRecord):
+            return
+        if not reads_committed_rows(router.db_for_write(self.model)):
+            return
+        age = await mode(self.get_expiry_age, self.aget_expiry_age, expiry=record.expiry)
+        await mode(self._copy_read, self._acopy_read, self._session_key, record, data, age)
 
     def _data(self, record: Record) -> dict[str, Any] | None:
-        if isinstance(record.payload, bytes):
-            return _snapshot.restore(record.payload)  # type: ignore[no-any-return]
+        if isinstance(record, CopiedRecord):
+            data = self._copies.swap.decode(record.payload)
+            return data if isinstance(data, dict) else None
         return super()._data(record)
 
-    def _read_latest(self, key: str) -> Record | None:
-        return finish(self._read_row(in_sync, key))
+    def _holds(self, key: str) -> bool:
+        return self._look(key).raw is not None or super()._holds(key)
 
-    _aread_latest = driven(_read_latest, DBStore._read_row)
+    _aread = driven(_read, _read_through)
+    _aloaded = driven(_loaded, _copy_loaded)
+    _alook = in_thread(_look)
+
+    # Writing
 
     async def _swappable(self, mode: Mode, key: str, baseline: Record | None) -> Record | None:
-        # Only the database can compare and swap, and it knows the payload, not the data.
-        if baseline is None or not isinstance(baseline.payload, bytes):
+        # Only the database can compare and swap, and it knows the payload, not the copy.
+        if not isinstance(baseline, CopiedRecord):
             return baseline
+        data = self._data(baseline) or {}
+        if type(self).encode is SessionBase.encode:
+            text = _payload.rebuild(data, self.serializer, baseline.remainder)
+            return Record(text)
         row = await mode(self._read_latest, self._aread_latest, key)
-        same = row is not None and _snapshot.restore(baseline.payload) == self._data(row)
-        return row if same else baseline
+        return row if row is not None and data == self._data(row) else baseline
 
     async def _row_record(self, mode: Mode, data: dict[str, Any]) -> RowRecord:
         row = await super()._row_record(mode, data)
         age = await mode(self.get_expiry_age, self.aget_expiry_age)
         return CachedRecord(row.payload, row.expiry, row.instance, age)
 
-    _arecord = driven(DBStore._record, _row_record)
-
     def _insert(self, key: str, record: Any) -> bool:
         inserted = super()._insert(key, record)
         if inserted:
-            self._fill(key, self._data(record) or {}, record.age)
+            self._sight = key, UNSEEN
+            self._copy_saved(key, record)
         return inserted
 
     def _replace(self, key: str, record: Any, expected: Record | None) -> bool:
-        if expected is not None and isinstance(expected.payload, bytes):
-            return False  # the cache was not what is stored
+        if isinstance(expected, CopiedRecord):
+            return False  # the copy was not what is stored
         replaced = super()._replace(key, record, expected)
         if replaced:
-            self._fill(key, self._data(record) or {}, record.age)
+            self._copy_saved(key, record)
         return replaced
 
+    def _copy_saved(self, key: str, record: CachedRecord) -> None:
+        """Keep the copy of a row that was written, or have readers ask for the row."""
+        using = router.db_for_write(self.model, instance=record.instance)
+        name, copies = self._cache_key_of(key), self._copies
+        if in_transaction(using):
+            copies.busy(name)
+            transaction.on_commit(lambda: copies.doubt(name), using=using)
+            return
+        seen, sight = self._sight
+        data, remainder = self._data(record) or {}, _payload.remainder(record.payload)
+        sight = sight if seen == key else HIDDEN
+        self._sight = key, copies.replace(name, data, remainder, record.age, sight)
+
+    def _copy_read(self, key: str, record: Record, data: dict[str, Any], age: int) -> None:
+        """Keep the copy of a row that was read, unless it was changed or ended meanwhile."""
+        seen, sight = self._sight
+        if seen == key:
+            name, remainder = self._cache_key_of(key), _payload.remainder(record.payload)
+            self._sight = key, self._copies.write(name, data, remainder, age, sight) or HIDDEN
+
     def _remove(self, key: str) -> bool:
-        removed = super()._remove(key)
-        self._cache.delete(self._cache_key_of(key))
-        return removed
+        # The copy first: whoever reads the row from now on keeps none.
+        self._copies.end(self._cache_key_of(key))
+        return super()._remove(key)
 
-    def _holds(self, key: str) -> bool:
-        return self._cache.has_key(self._cache_key_of(key)) or super()._holds(key)
-
-    def _cached(self, key: str) -> dict[str, Any] | None:
-        """Return the cached data; a cache that cannot be read is no reason to have no session."""
-        try:
-            data = self._cache.get(self._cache_key_of(key))
-        except Exception:  # caches share no class of errors
-            logger.exception("Error reading from cache (%s)", self._cache)
-            return None
-        return data if isinstance(data, dict) else None
-
-    def _fill(self, key: str, data: dict[str, Any], age: int) -> None:
-        """Cache ``data`` for ``age`` seconds; it is in the database, so failing is no loss."""
-        try:
-            self._cache.set(self._cache_key_of(key), data, age)
-        except Exception:  # caches share no class of errors
-            logger.exception("Error saving to cache (%s)", self._cache)
-
-    _acached = in_thread(_cached)
-    _afill = in_thread(_fill)
+    _arecord = driven(DBStore._record, _row_record)
+    _acopy_read = in_thread(_copy_read)

@@ -5,8 +5,6 @@ https://docs.djangoproject.com/en/stable/topics/http/sessions/#using-database-ba
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -15,10 +13,15 @@ from typing import Any
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, connections, router, transaction
-from django.db.models import F, ForeignKey, ForeignObjectRel, Model, QuerySet, signals
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from dj_sessions._twins import Mode, driven, finish, in_sync, in_thread
+from dj_sessions.backends._purge import Purge
+from dj_sessions.backends._purge_rows import RowPurge
+from dj_sessions.backends._rows import rows_of
+from dj_sessions.backends._transactions import savepoint
+from dj_sessions.backends._watched import columns, delete_is_watched, pointing_at, save_is_watched
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
 from dj_sessions.backends.stored import Record, StoredSession
 
@@ -76,14 +79,21 @@ class SessionStore(StoredSession):
     def _get_session_from_db(self) -> Any:
         """Return the row of this session, or None if it is unknown or has expired.
 
-        A replica may lag: what it does not know is looked up where sessions are written.
+        Where it is overridden it is what sessions are read with. A replica may lag: what it does
+        not know is looked up where sessions are written.
         """
-        reads, writes = router.db_for_read(self.model), router.db_for_write(self.model)
-        row = self._find(reads)
-        return self._find(writes) if row is None and reads != writes else row
+        found = map(self._find_instance, self._places_to_read())
+        return next(filter(None, found), None)
 
-    def _find(self, using: str) -> Any:
+    def _places_to_read(self) -> list[str]:
+        return list(
+            dict.fromkeys((router.db_for_read(self.model), router.db_for_write(self.model)))
+        )
+
+    def _find_instance(self, using: str, *, lock: bool = False) -> Any:
         live = self.model.objects.using(using).filter(expire_date__gt=timezone.now())
+        if lock:
+            live = live.select_for_update()
         try:
             return live.get(session_key=self._session_key)
         except self.model.DoesNotExist:
@@ -96,11 +106,45 @@ class SessionStore(StoredSession):
     def _read(self, key: str) -> Record | None:
         return finish(self._read_row(in_sync, key))
 
-    async def _read_row(self, mode: Mode, key: str) -> Record | None:
-        row = await mode(self._get_session_from_db, self._aget_session_from_db)
-        return RowRecord(row.session_data, row.expire_date, row) if row else None
+    async def _read_row(self, mode: Mode, key: str) -> RowRecord | None:
+        if self._finds_rows_its_own_way():
+            return _loaded_from(await mode(self._get_session_from_db, self._aget_session_from_db))
+        return await mode(self._find, self._afind, key)
+
+    def _find(self, key: str) -> RowRecord | None:
+        found = (self._find_in(using, key) for using in self._places_to_read())
+        return next(filter(None, found), None)
+
+    def _find_in(self, using: str, key: str, *, lock: bool = False) -> RowRecord | None:
+        rows = rows_of(self.model, using)
+        if rows is None:
+            return _loaded_from(self._find_instance(using, lock=lock))
+        found = rows.find(key, timezone.now(), lock=lock)
+        return RowRecord(*found) if found else None
+
+    def _read_latest(self, key: str) -> Record | None:
+        return finish(self._read_written_row(in_sync, key))
+
+    async def _read_written_row(
+        self, mode: Mode, key: str, *, lock: bool = True
+    ) -> RowRecord | None:
+        """Read the row as it is now, and not as a replica or an old snapshot shows it."""
+        if self._finds_rows_its_own_way():
+            return _loaded_from(await mode(self._get_session_from_db, self._aget_session_from_db))
+        return await mode(self._find_written, self._afind_written, key, lock=lock)
+
+    def _finds_rows_its_own_way(self) -> bool:
+        ours = SessionStore._get_session_from_db, SessionStore._aget_session_from_db
+        return (type(self)._get_session_from_db, type(self)._aget_session_from_db) != ours
+
+    def _find_written(self, key: str, *, lock: bool) -> RowRecord | None:
+        using = router.db_for_write(self.model)
+        return self._find_in(using, key, lock=lock and connections[using].in_atomic_block)
 
     _aread = driven(_read, _read_row)
+    _aread_latest = driven(_read_latest, _read_written_row)
+    _afind = in_thread(_find)
+    _afind_written = in_thread(_find_written)
 
     def _record(self, data: dict[str, Any]) -> Record:
         return finish(self._row_record(in_sync, data))
@@ -116,90 +160,71 @@ class SessionStore(StoredSession):
 
     def _insert(self, key: str, record: RowRecord) -> bool:
         using = router.db_for_write(self.model, instance=record.instance)
+        rows = None if save_is_watched(self.model) else rows_of(self.model, using)
         try:
-            with _savepoint(using):
-                record.instance.save(force_insert=True, using=using)
+            if rows is not None:
+                rows.insert(record.instance)
+            else:
+                with savepoint(using):
+                    record.instance.save(force_insert=True, using=using)
         except IntegrityError:
-            if self._rows(using, key).exists():
+            if self._queryset(using, key).exists():
                 return False
             raise
         return True
 
     def _replace(self, key: str, record: RowRecord, expected: Record | None) -> bool:
-        using = router.db_for_write(self.model, instance=record.instance)
-        rows = self._rows(using, key)
-        if expected is not None:
-            rows = rows.filter(session_data=expected.payload)
-        if not _save_is_watched(self.model):
-            with _savepoint(using):
-                return rows.update(**_columns(record.instance)) > 0
+        using, now = router.db_for_write(self.model, instance=record.instance), timezone.now()
+        watched = save_is_watched(self.model)
+        rows = None if watched else rows_of(self.model, using)
+        if rows is not None:
+            payload = None if expected is None else expected.payload
+            return rows.replace(key, record.instance, payload, now)
+        stored = self._queryset(using, key)
+        if expected is None:  # what has expired is not brought back
+            stored = stored.filter(expire_date__gt=now)
+        else:
+            stored = stored.filter(session_data=expected.payload)
+        if not watched:
+            with savepoint(using):
+                return stored.update(**columns(record.instance)) > 0
         with transaction.atomic(using=using):
             # An update that changes nothing compares and locks on every database.
-            found = rows.update(expire_date=F("expire_date")) > 0
+            found = stored.update(expire_date=F("expire_date")) > 0
             if found:
                 record.instance.save(force_update=True, using=using)
             return found
 
     def _remove(self, key: str) -> bool:
         using = router.db_for_write(self.model)
-        with _savepoint(using):
-            if _delete_is_watched(self.model):
-                row = self.model.objects.using(using).filter(session_key=key).first()
-                return row is not None and row.delete()[0] > 0
-            return bool(self.model(session_key=key).delete(using=using)[0])
+        watched = delete_is_watched(self.model) or any(pointing_at(self.model))
+        rows = None if watched else rows_of(self.model, using)
+        if rows is not None:
+            return rows.remove(key)
+        with savepoint(using):
+            if not delete_is_watched(self.model):
+                row = self.model(session_key=key)
+                row.is_ended_by_its_store = True
+                return bool(row.delete(using=using)[0])
+            row = self.model.objects.using(using).filter(session_key=key).first()
+            if row is None:
+                return False
+            row.is_ended_by_its_store = True
+            return bool(row.delete()[0])
 
     @classmethod
     def _purge(cls, now: datetime, batch: int) -> int:
-        model = cls.get_model_class()
-        expired = model.objects.using(router.db_for_write(model)).filter(expire_date__lt=now)
-        keys = list(expired.order_by("expire_date").values_list("session_key", flat=True)[:batch])
-        expired.filter(session_key__in=keys).delete()
-        return len(keys)
+        return sum(done.removed for done in cls._start_purge(now).batches(batch, limit=batch))
 
-    def _rows(self, using: str, key: str) -> QuerySet[Any]:
+    @classmethod
+    def _start_purge(cls, now: datetime) -> Purge:
+        model = cls.get_model_class()
+        rows = model.objects.using(router.db_for_write(model))
+        return RowPurge(rows.all(), now, delete_is_watched(model))
+
+    def _queryset(self, using: str, key: str) -> QuerySet[Any]:
         return self.model._base_manager.using(using).filter(session_key=key)  # type: ignore[no-any-return]
 
 
-def _savepoint(using: str) -> AbstractContextManager[Any]:
-    """Return a savepoint inside somebody else's transaction; one statement needs no other."""
-    if connections[using].in_atomic_block:
-        return transaction.atomic(using=using)
-    return nullcontext()
-
-
-def _columns(instance: Model) -> dict[str, Any]:
-    """Return what ``instance.save()`` would write into the columns of an existing row."""
-    return {
-        field.name: field.pre_save(instance, False)
-        for field in instance._meta.concrete_fields
-        if not field.primary_key and not field.generated
-    }
-
-
-def _save_is_watched(model: type[Model]) -> bool:
-    """Tell whether somebody must see ``save()``: an override, a receiver, a parent's table."""
-    return (
-        model.save is not Model.save
-        or model.save_base is not Model.save_base
-        or bool(model._meta.parents)
-        or signals.pre_save.has_listeners(model)
-        or signals.post_save.has_listeners(model)
-    )
-
-
-def _delete_is_watched(model: type[Model]) -> bool:
-    """Tell whether somebody must see ``delete()`` with the row as it is stored."""
-    return (
-        model.delete is not Model.delete
-        or model._meta.pk.name != "session_key"
-        or any(not relation.field.target_field.primary_key for relation in _pointing_at(model))
-        or signals.pre_delete.has_listeners(model)
-        or signals.post_delete.has_listeners(model)
-    )
-
-
-def _pointing_at(model: type[Model]) -> Iterator[ForeignObjectRel]:
-    """Yield the relations of other models to ``model``."""
-    for relation in model._meta.related_objects:
-        if isinstance(relation.field, ForeignKey):
-            yield relation
+def _loaded_from(row: Any) -> RowRecord | None:
+    return RowRecord(row.session_data, row.expire_date, row) if row else None

@@ -11,14 +11,17 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, ClassVar, Final
+from typing import IO, Any, ClassVar, Final, Self
 
 from django.core.exceptions import ImproperlyConfigured
 
 from dj_sessions import _expiry, _keys
 from dj_sessions._twins import Mode, driven, finish, in_sync
 from dj_sessions.backends import _files
+from dj_sessions.backends._purge import Purge
+from dj_sessions.backends._purge_files import FilePurge
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
 from dj_sessions.backends.stored import Record, StoredSession
 from dj_sessions.conf import conf
@@ -104,15 +107,20 @@ class SessionStore(StoredSession):
     _ahas_expired = driven(_has_expired, _is_past_its_end)
 
     def _insert(self, key: str, record: Record) -> bool:
-        return _files.create(self._path(key), _bytes(record))
+        return _files.create(self._path(key), _bytes(record), durable=conf.SESSION_FILE_FSYNC)
 
     def _replace(self, key: str, record: Record, expected: Record | None) -> bool:
         path = self._path(key)
         with _files.locked(path) as file:
-            if file is None or not (expected is None or file.read() == _bytes(expected)):
+            if file is None or not self._is_replaceable(file, expected):
                 return False
-            _files.replace(path, _bytes(record))
+            _files.replace(path, _bytes(record), durable=conf.SESSION_FILE_FSYNC)
             return True
+
+    def _is_replaceable(self, file: IO[bytes], expected: Record | None) -> bool:
+        if expected is None:  # what has expired is not brought back
+            return not self._is_over(file)
+        return file.read() == _bytes(expected)
 
     def _remove(self, key: str) -> bool:
         return self._remove_if(key, lambda content: True)
@@ -122,7 +130,7 @@ class SessionStore(StoredSession):
         with _files.locked(path) as file:
             if file is None or not condition(file):
                 return False
-            path.unlink()
+            _files.remove(path, durable=conf.SESSION_FILE_FSYNC)
             return True
 
     def _holds(self, key: str) -> bool:
@@ -132,51 +140,60 @@ class SessionStore(StoredSession):
 
     @classmethod
     def _purge(cls, now: datetime, batch: int) -> int:
-        with os.scandir(cls._get_storage_path()) as entries:
-            files = (entry for entry in entries if entry.is_file(follow_symlinks=False))
-            return sum(cls._purge_file(Path(file.path), now) for file in files)
+        return sum(done.removed for done in cls._start_purge(now).batches(batch, limit=batch))
 
     @classmethod
-    def _purge_file(cls, path: Path, now: datetime) -> bool:
-        key, being_written = cls._parse(path.name)
-        if key is None:
+    def _start_purge(cls, now: datetime) -> Purge:
+        return FilePurge(cls._get_storage_path(), partial(cls._purge_file, now))
+
+    @classmethod
+    def _purge_file(cls, now: datetime, file: os.DirEntry[str], remove: bool) -> bool:
+        """Tell whether a file is ours and over, and unless it is only to be told, remove it."""
+        store, being_written = cls._parse(file.name)
+        if store is None:
             return False
-        if being_written:
-            return _remove_orphan(path, now)
-        store = cls(key)
         try:
-            return store._remove_if(key, store._is_over)
+            age = now.timestamp() - file.stat(follow_symlinks=False).st_mtime
+            if being_written:
+                return age >= ORPHAN_AGE and (not remove or _unlinked(file))
+            # Saved since: then it had not expired, and need not be read.
+            return age >= 0 and store._ends_if_over(remove)
+        except FileNotFoundError:
+            if not Path(file.path).parent.is_dir():
+                raise
+            return False  # others were faster
         except PermissionError:  # another user's, in a directory for everybody
             logger.warning("Cannot tell whether a session file has expired: no permission")
             return False
 
+    def _ends_if_over(self, remove: bool) -> bool:
+        key: str = self._session_key
+        if remove:
+            return self._remove_if(key, self._is_over)
+        with _files.locked(self._path(key)) as file:
+            return file is not None and self._is_over(file)
+
     @classmethod
-    def _parse(cls, name: str) -> tuple[str | None, bool]:
-        """Return the key that a file is named after, and whether it is still being written.
+    def _parse(cls, name: str) -> tuple[Self | None, bool]:
+        """Return the session that a file is named after, and whether it is still being written.
 
         Another application's prefix may start with ours: only a key of the very length that
         this store makes is its own.
         """
         prefix = conf.SESSION_COOKIE_NAME
         key, temporary, end = name.removeprefix(prefix).partition(_files.TEMPORARY)
-        right_length = cls._makes_own_keys() or len(key) == _keys.LENGTH
-        if not (name.startswith(prefix) and right_length and cls(key)._session_key == key):
+        if not name.startswith(prefix) or (len(key) != _keys.LENGTH and not cls._makes_own_keys()):
             return None, False
-        return key, bool(temporary and end)
+        store = cls(key)
+        return (store, bool(temporary and end)) if store._session_key == key else (None, False)
 
     def _is_over(self, file: IO[bytes]) -> bool:
         record = FileRecord(_text(file.read()), None, os.fstat(file.fileno()).st_mtime)
         return self._has_expired(record, self._data(record) or {})
 
 
-def _remove_orphan(path: Path, now: datetime) -> bool:
-    """Remove a file whose writer is gone."""
-    try:
-        if now.timestamp() - path.stat().st_mtime < ORPHAN_AGE:
-            return False
-        path.unlink()
-    except FileNotFoundError:  # its writer is alive after all, and done
-        return False
+def _unlinked(file: os.DirEntry[str]) -> bool:
+    Path(file.path).unlink()
     return True
 
 

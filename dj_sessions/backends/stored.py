@@ -18,17 +18,22 @@ each follows by itself: one thread hop, unless the store writes its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from time import sleep
 from typing import TYPE_CHECKING, Any, Final
 
 from django.utils import timezone
 
 from dj_sessions import _payload
-from dj_sessions._merge import merge
+from dj_sessions._merge import ABSENT, take_over
 from dj_sessions._twins import Mode, at_once, driven, finish, in_sync, in_thread
+from dj_sessions.backends._purge import PURGE_BATCH, Purge, VerbPurge
+from dj_sessions.backends._record import Record
 from dj_sessions.backends.base import SessionBase
-from dj_sessions.exceptions import CreateError, SessionConflict, UpdateError
+from dj_sessions.exceptions import CreateError, SessionConflict, SessionEnded, UpdateError
+
+__all__ = ["ABSENT", "Record", "StoredSession"]
 
 #: A second collision of 165 random bits is no coincidence: the store refuses everything.
 CREATE_ATTEMPTS: Final = 4
@@ -36,20 +41,8 @@ CREATE_ATTEMPTS: Final = 4
 #: Each conflict means that somebody else's save succeeded, so a few may follow each other.
 SAVE_ATTEMPTS: Final = 16
 
-#: Expired sessions removed at a time.
-PURGE_BATCH: Final = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What a store keeps under a key.
-
-    ``payload`` is the data as stored: a text, or what else the store takes. ``expiry``
-    (datetime) is when it ends, None where the store itself forgets it, or only the data tells.
-    """
-
-    payload: Any
-    expiry: datetime | None = None
+#: Django's name for the user's id, which the session of a visitor has who is logged in.
+AUTHENTICATED: Final = "_auth_user_id"
 
 
 class StoredSession(SessionBase):
@@ -160,20 +153,32 @@ class StoredSession(SessionBase):
                 self._baseline = record
                 return
             current = await mode(self._read_latest, self._aread_latest, key)
-            if current is None:
+            if current is None or await self._is_over_now(mode, current):
                 raise UpdateError("The session was deleted while it was in use.")
             if expected is not None:
                 self._take_over(data, expected, current)
                 expected = self._baseline = current
         raise SessionConflict(SAVE_ATTEMPTS)
 
+    async def _is_over_now(self, mode: Mode, record: Record) -> bool:
+        data = self._data(record) or {}
+        return await mode(self._has_expired, self._ahas_expired, record, data)
+
     def _take_over(self, data: dict[str, Any], expected: Record, current: Record) -> None:
         """Merge what others stored since ``expected`` into ``data``."""
         theirs = self._data(current)
         if theirs is not None:  # what is corrupt is replaced
-            merged = merge(self._data(expected) or {}, data, theirs)
-            data.clear()
-            data.update(merged)
+            take_over(data, self._data(expected) or {}, theirs, self.resolve_conflict)
+
+    def resolve_conflict(self, name: str, base: Any, ours: Any, theirs: Any) -> Any:
+        """Return the value of a key that this session and another request's changed apart.
+
+        Called while saving, once for each such top-level key: ``base`` is the value as loaded,
+        ``ours`` the one being saved, ``theirs`` the one that the other request has stored.
+        ``ABSENT`` stands for no value, also where it is returned. By default the later save
+        wins: ``ours``. It may be called again for the same key, so it must change nothing.
+        """
+        return ours
 
     async def _swappable(self, mode: Mode, key: str, baseline: Record | None) -> Record | None:
         """Return what the store can compare with, in place of what was loaded."""
@@ -185,14 +190,33 @@ class StoredSession(SessionBase):
     async def _delete(self, mode: Mode, session_key: str | None = None) -> None:
         key = self._session_key if session_key is None else session_key
         if key is not None and self._validate_session_key(key):
-            await mode(self._before_io, self._abefore_io, key)
-            await mode(self._remove, self._aremove, key)
+            await self._end(mode, key)
+
+    async def _end(self, mode: Mode, key: str) -> bool:
+        """Remove what is stored under ``key``; tell whether there was anything."""
+        await mode(self._before_io, self._abefore_io, key)
+        return await mode(self._remove, self._aremove, key)
+
+    async def _leave_key(self, mode: Mode, key: str) -> None:
+        if self._deletes_its_own_way():
+            await super()._leave_key(mode, key)
+        elif not await self._end(mode, key) and AUTHENTICATED in self._session_cache:
+            await self._flush(mode)  # that login is not carried over to the new key
+            raise SessionEnded("The session was ended while its key was being changed.")
+
+    def _deletes_its_own_way(self) -> bool:
+        ours = StoredSession.delete, StoredSession.adelete
+        return (type(self).delete, type(self).adelete) != ours
 
     @classmethod
     def clear_expired(cls) -> None:
-        now = timezone.now()
-        while cls._purge(now, PURGE_BATCH) == PURGE_BATCH:
-            continue
+        for batch in cls._start_purge(timezone.now()).batches(PURGE_BATCH):
+            sleep(batch.pause)
+
+    @classmethod
+    def _start_purge(cls, now: datetime) -> Purge:
+        """Return a run over the sessions that had expired at ``now``."""
+        return VerbPurge(partial(cls._purge, now))
 
     if not TYPE_CHECKING:  # the type stubs of Django declare these
         aexists = driven(exists, _exists)

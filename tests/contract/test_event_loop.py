@@ -12,6 +12,7 @@ from asgiref.sync import async_to_sync
 from django.core.cache.backends.locmem import LocMemCache
 from django.db.backends.utils import CursorWrapper
 
+from dj_sessions.backends._caches.locmem import LocMemSwap
 from dj_sessions.middleware import SessionMiddleware
 from tests.contract import traffic as file_traffic
 from tests.contract.visits import pass_through
@@ -32,6 +33,8 @@ def storage_calls(store):
     if store.cache == "default":
         for name in ("add", "get", "set", "delete", "has_key"):
             yield LocMemCache, name
+        for name in ("read_many", "swap", "write_copy", "void_copy"):
+            yield LocMemSwap, name
     if store.kind == "file":
         # Every opening, renaming and removing of a file passes the first, whatever calls it.
         yield file_traffic, "note_file"

@@ -20,7 +20,8 @@ from tests.stores import Store
 
 #: How an entry begins that only asks: SQL, a file, a local cache, Memcached, Redis.
 READS = re.compile(
-    r"SELECT|read |get\(|has_key\(|\(b'gets?'|\[b'\*\d\\r\\n\$\d\\r\\n(GET|EXISTS)\\r"
+    r"SELECT|read |read_many\(|get\(|has_key\(|\(b'gets?'"
+    r"|\[b'\*\d\\r\\n\$\d\\r\\n(GET|MGET|EXISTS)\\r"
 )
 
 

@@ -263,6 +263,12 @@ def caches_what_json_changes(seen: Seen) -> bool:
     )
 
 
+def leaves_copy_to_the_next_load(seen: Seen) -> bool:
+    if seen.experiment.engine != "cached_db" or not does(seen, "save", "respond", "create"):
+        return False
+    return seen.place[-1] in ("copy", "kept until") and seen.ours == ABSENT
+
+
 def deletes_test_cookie(seen: Seen) -> bool:
     if seen.experiment.mode != "async":
         return False

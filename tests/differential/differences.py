@@ -205,6 +205,15 @@ DELIBERATE_DIFFERENCES = (
         witness=Witness("cached_db", [do("__setitem__", "a", {1: (2,)}), do("save")]),
     ),
     Difference(
+        "cached-in-doubt",
+        "The cached_db engine keeps no copy that might be old.",
+        django="Whoever saves last writes the copy, also over one that is newer, and also after "
+        "a logout.",
+        ours="A save finds the cache as the request saw it, or leaves the copy to the next load.",
+        explains=circumstances.leaves_copy_to_the_next_load,
+        witness=Witness("cached_db", [*SAVED, do("corrupt", "garbage"), do("save")]),
+    ),
+    Difference(
         "test-cookie",
         "`adelete_test_cookie()` is saved.",
         django="It does not set `modified`, so the test cookie is still there in the next request.",

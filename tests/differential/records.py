@@ -91,7 +91,9 @@ class Records:
                 "kept until": cache._expire_info[name],
             }
             for name in reversed(cache._cache)
-            if name.startswith(prefix) and cache._expire_info[name] > time.time()
+            if name.startswith(prefix)
+            and "." not in name.removeprefix(prefix)  # vouchers and their generation are ours
+            and cache._expire_info[name] > time.time()
         }
 
     def _rows_and_copies(self) -> dict[str, Any]:

@@ -6,15 +6,19 @@ from importlib import import_module
 import pytest
 from asgiref.sync import async_to_sync
 from django.core.cache import caches
+from django.db.models import signals
 from django.http import HttpResponse
 from django.test import AsyncRequestFactory
 
 from dj_sessions.middleware import SessionMiddleware
-from tests.counters import round_trips, statements, thread_hops
+from tests.counters import nobody_listening, round_trips, statements, thread_hops
 from tests.docs.pages import ROOT, docs, page
 
 COSTS = {row.pop(""): row for row in docs("engines").sections["What does it cost?"].rows}
 HOPS = {row.pop(""): row["Hops"] for row in docs("async").sections["What does it cost?"].rows}
+# Memcached compares one entry at a time, and a copy has two: the page says so below the table.
+COPIES = "`cached_db`: round trips"
+COPYING = ("a new session", "load, not in the cache", "save after a load", "a new key (login)")
 LOADED_FIRST = ("save after a load", "a new key (login)", "flush (logout)")
 METHODS = {
     "a new session": "create",
@@ -36,7 +40,10 @@ def test_an_engine_costs_what_its_page_says(store, deed):
         # A call into the process's own memory is no round trip.
         measured = what == "statements" or store.cache != "default"
         if cell and measured and engine == f"`{store.kind}`":
-            assert cell == f"{len(ours[what])} ({len(django[what])})", (heading, ours, django)
+            count = len(ours[what])
+            if store.cache == "memcached" and heading == COPIES and deed in COPYING:
+                count -= 1
+            assert cell == f"{count} ({len(django[what])})", (heading, ours, django)
 
 
 def test_every_cost_on_the_page_is_measured():
@@ -58,6 +65,13 @@ def test_the_readme_repeats_what_was_measured(deed, phrase):
 
 
 def costs(store, engine, deed):
+    if engine.startswith("django."):
+        with nobody_listening(signals.post_delete):
+            return measured_costs(store, engine, deed)
+    return measured_costs(store, engine, deed)
+
+
+def measured_costs(store, engine, deed):
     SessionStore = import_module(engine).SessionStore
     first = SessionStore()
     first.save()

@@ -71,7 +71,7 @@ def test_a_cache_key_may_be_any_kind_of_property(store, mode, form):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("key_salt", "a salt"), ("cache_key_prefix", "a prefix")]
+    ("name", "value"), [("key_salt", "a salt"), ("cache_key_prefix", "a.prefix")]
 )
 def test_a_salt_or_prefix_may_be_a_plain_attribute_or_a_property(store, mode, name, value):
     Plain = type("SessionStore", (CachedStore,), {name: value})

@@ -45,10 +45,6 @@ DELIBERATE = {
     (STORED, "exists"): dict.fromkeys(
         ("create", "cycle_key", "served: first"), (0, "no query before the INSERT")
     ),
-    (("cached_db",), "_get_session_from_db"): dict.fromkeys(
-        ("save", "load and save", "served: change"),
-        (1, "the row of a session that was read from the cache is compared before it is replaced"),
-    ),
     (("file",), "_get_or_create_session_key"): dict.fromkeys(
         [
             *("create", "load", "save", "cycle_key", "load and save", "unknown"),

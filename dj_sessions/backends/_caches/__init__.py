@@ -1,0 +1,60 @@
+"""Compare-and-swap on caches, whose common API has none.
+
+An adapter is chosen by the cache's class, and only where that class's own ``get``, ``set`` and
+``add`` are what the cache uses: whoever overrides them is asked instead.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.cache import BaseCache
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.cache.backends.memcached import PyMemcacheCache
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
+
+from dj_sessions.backends._caches.any import CacheSwap, Names
+from dj_sessions.backends._caches.locmem import LocMemSwap
+from dj_sessions.backends._caches.memcached import MemcachedSwap
+from dj_sessions.backends._caches.redis import DjangoRedisSwap, RedisSwap
+
+__all__ = ["CacheSwap", "Names", "swap_of"]
+
+
+def swap_of(cache: Any) -> CacheSwap:
+    """Return the best adapter for ``cache``, which keeps it: Redis scripts are prepared once."""
+    try:
+        return cache._session_swap  # type: ignore[no-any-return]
+    except AttributeError:
+        cache._session_swap = _choose(cache)
+        return cache._session_swap  # type: ignore[no-any-return]
+
+
+def _choose(cache: Any) -> CacheSwap:
+    if _is_plain(cache, LocMemCache):
+        return LocMemSwap(cache)
+    if _is_plain(cache, PyMemcacheCache):
+        return MemcachedSwap(cache)
+    if _is_plain(cache, RedisCache) and _is_whole(cache._cache):
+        return RedisSwap(cache)
+    if _is_django_redis(cache):
+        return DjangoRedisSwap(cache)
+    return CacheSwap(cache)
+
+
+def _is_plain(cache: BaseCache, kind: type) -> bool:
+    return isinstance(cache, kind) and all(
+        getattr(type(cache), verb) is getattr(kind, verb) for verb in ("get", "set", "add")
+    )
+
+
+def _is_whole(client: Any) -> bool:
+    """Tell whether Django's Redis client keeps all keys on one server."""
+    return getattr(type(client), "get_client", None) is RedisCacheClient.get_client
+
+
+def _is_django_redis(cache: Any) -> bool:
+    """Tell whether ``cache`` is django-redis with its default client, which does not shard."""
+    kinds = [kind for kind in type(cache).__mro__ if kind.__module__ == "django_redis.cache"]
+    clients = ("django_redis.client.default", "django_redis.client.sentinel")
+    return bool(kinds) and _is_plain(cache, kinds[0]) and type(cache.client).__module__ in clients

@@ -1,0 +1,104 @@
+"""Any cache: reads, compares and writes, in the smallest window that its API allows."""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from dj_sessions.backends import _snapshot
+
+
+class Names(NamedTuple):
+    """The cache keys of a copy, of its voucher and of the generation: see ``_copies.py``."""
+
+    copy: str
+    voucher: str
+    generation: str
+
+
+class CacheSwap:
+    """An adapter handles entries as *raw* values: what the cache stores, or a copy of it that
+    later changes cannot reach.
+    """
+
+    def __init__(self, cache: Any) -> None:
+        self.cache = cache
+
+    def encode(self, value: Any) -> Any:
+        """Return the raw value of ``value``; raises what the cache's serializer raises."""
+        return _snapshot.take(value)
+
+    def decode(self, raw: Any) -> Any:
+        """Return the value of a raw one, a new copy each time."""
+        return _snapshot.restore(raw)
+
+    def fingerprint(self, raw: Any) -> str:
+        """Return a digest that two raw values share if they hold the same."""
+        value = self.decode(raw)
+        try:
+            return digest(marshal.dumps(value, 2))  # the last version without references
+        except ValueError:  # no plain data
+            return digest(_snapshot.take(value))
+
+    # One entry
+
+    def read(self, key: str) -> Any:
+        """Return the raw value under ``key``, or None."""
+        data = self.cache.get(key)
+        return None if data is None else self.encode(data)
+
+    def read_many(self, keys: Iterable[str]) -> list[Any]:
+        """Return the raw value under each of ``keys``, or None."""
+        wanted = list(keys)
+        found = self.cache.get_many(wanted)
+        return [self.encode(found[key]) if key in found else None for key in wanted]
+
+    def insert(self, key: str, raw: Any, age: int) -> bool:
+        """Store ``raw`` for ``age`` seconds where there is nothing; tell whether it did."""
+        return bool(self.cache.add(key, self.decode(raw), age))
+
+    def swap(self, key: str, raw: Any, expected: Any, age: int) -> bool:
+        """Store ``raw`` over ``expected`` (None: over anything); tell whether it did."""
+        current = self.read(key)
+        if current is None or not (expected is None or _snapshot.is_same(expected, current)):
+            return False
+        self.cache.set(key, self.decode(raw), age)
+        return True
+
+    # A copy with its voucher
+
+    def write_copy(
+        self, names: Names, entries: tuple[Any, Any, Any], expected: Any, age: int
+    ) -> bool | None:
+        """Store copy and voucher if the voucher is ``expected`` (None: missing).
+
+        Return None if the generation, the third of the entries, is not the present one.
+        """
+        copy, voucher, generation = entries
+        _, present, word = self.read_many(names)
+        if not _is_expected(word, generation):
+            return None
+        if not _is_expected(present, expected):
+            return False
+        self.cache.set(names.copy, self.decode(copy), age)
+        self.cache.set(names.voucher, self.decode(voucher), age)
+        return True
+
+    def void_copy(self, names: Names, mark: Any, age: int, keep: tuple[Any, ...] = ()) -> None:
+        """Store ``mark`` in the voucher's place, unless one of ``keep`` is; drop the copy."""
+        if self.read(names.voucher) not in keep:
+            self.cache.set(names.voucher, self.decode(mark), age)
+        self.cache.delete(names.copy)
+
+
+def _is_expected(current: Any, expected: Any) -> bool:
+    if current is None or expected is None:
+        return current is expected
+    return _snapshot.is_same(expected, current)
+
+
+def digest(content: bytes) -> str:
+    """Return a short text that differs where the content does."""
+    return blake2b(content, digest_size=12).hexdigest()

@@ -1,0 +1,56 @@
+"""Django's cache in local memory, which stores pickles behind a lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from dj_sessions.backends import _snapshot
+from dj_sessions.backends._caches.any import CacheSwap, Names, digest
+
+
+class LocMemSwap(CacheSwap):
+    """Compares and writes under the lock; the raw values are the pickles in the cache."""
+
+    def fingerprint(self, raw: bytes) -> str:
+        return digest(raw)
+
+    def read_many(self, keys: Iterable[str]) -> list[Any]:
+        names = self._full(keys)
+        with self.cache._lock:
+            return [self._current(name) for name in names]
+
+    def swap(self, key: str, raw: Any, expected: Any, age: int) -> bool:
+        name = self.cache.make_and_validate_key(key)
+        with self.cache._lock:
+            current = self._current(name)
+            if current is None or not (expected is None or _snapshot.is_same(expected, current)):
+                return False
+            self.cache._set(name, raw, age)
+            return True
+
+    def write_copy(
+        self, names: Names, entries: tuple[Any, Any, Any], expected: Any, age: int
+    ) -> bool | None:
+        copy, voucher, generation = self._full(names)
+        with self.cache._lock:
+            if self._current(generation) != entries[2]:
+                return None
+            if self._current(voucher) != expected:
+                return False
+            self.cache._set(copy, entries[0], age)
+            self.cache._set(voucher, entries[1], age)
+            return True
+
+    def void_copy(self, names: Names, mark: Any, age: int, keep: tuple[Any, ...] = ()) -> None:
+        copy, voucher, _ = self._full(names)
+        with self.cache._lock:
+            if self._current(voucher) not in keep:
+                self.cache._set(voucher, mark, age)
+            self.cache._delete(copy)
+
+    def _full(self, keys: Iterable[str]) -> list[Any]:
+        return [self.cache.make_and_validate_key(key) for key in keys]
+
+    def _current(self, name: str) -> Any:
+        return None if self.cache._has_expired(name) else self.cache._cache[name]

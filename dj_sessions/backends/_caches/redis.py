@@ -1,0 +1,123 @@
+"""Redis: the server compares and writes, in one script and one round trip.
+
+Sessions are read where they are written: a replica that is behind would not know the session of
+the login a moment ago, and would still know the one that has been ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any, Final
+
+from dj_sessions.backends._caches.any import CacheSwap, Names, digest
+
+#: Writes where the old value is as expected; an age that is over forgets the entry.
+SWAP: Final = """
+local current = redis.call('GET', KEYS[1])
+if not current or (ARGV[1] == 'expect' and current ~= ARGV[2]) then return 0 end
+if tonumber(ARGV[4]) > 0 then
+    redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[4])
+else
+    redis.call('DEL', KEYS[1])
+end
+return 1
+"""
+
+#: Writes a copy and its voucher where the voucher is as expected, or expectedly missing.
+WRITE_COPY: Final = """
+local voucher, generation = unpack(redis.call('MGET', KEYS[2], KEYS[3]))
+if generation ~= ARGV[3] then return -1 end
+if ARGV[4] == 'expect' then
+    if voucher ~= ARGV[5] then return 0 end
+elseif voucher then
+    return 0
+end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[6])
+redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[6])
+return 1
+"""
+
+#: Marks the voucher, unless it has one of the marks to keep, and drops the copy.
+VOID_COPY: Final = """
+local current, kept = redis.call('GET', KEYS[2]), false
+for position = 3, #ARGV do kept = kept or current == ARGV[position] end
+if not kept then redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2]) end
+redis.call('DEL', KEYS[1])
+"""
+
+
+class RedisSwap(CacheSwap):
+    """Redis through Django's client."""
+
+    def encode(self, value: Any) -> Any:
+        return self.cache._cache._serializer.dumps(value)
+
+    def decode(self, raw: Any) -> Any:
+        return self.cache._cache._serializer.loads(raw)
+
+    def fingerprint(self, raw: bytes) -> str:
+        return digest(raw)
+
+    def read(self, key: str) -> Any:
+        return self.client().get(self.name(key))
+
+    def read_many(self, keys: Iterable[str]) -> list[Any]:
+        return self.client().mget([self.name(key) for key in keys])  # type: ignore[no-any-return]
+
+    def insert(self, key: str, raw: Any, age: int) -> bool:
+        if age <= 0:
+            return super().insert(key, raw, age)
+        return bool(self.client().set(self.name(key), raw, ex=age, nx=True))
+
+    def swap(self, key: str, raw: Any, expected: Any, age: int) -> bool:
+        old = ("any", b"") if expected is None else ("expect", expected)
+        return bool(self._run(self._swap, [key], [*old, raw, int(age)]))
+
+    def write_copy(
+        self, names: Names, entries: tuple[Any, Any, Any], expected: Any, age: int
+    ) -> bool | None:
+        old = ("missing", b"") if expected is None else ("expect", expected)
+        answer = self._run(self._write_copy, names, [*entries, *old, int(age)])
+        return None if answer < 0 else bool(answer)
+
+    def void_copy(self, names: Names, mark: Any, age: int, keep: tuple[Any, ...] = ()) -> None:
+        self._run(self._void_copy, names, [mark, int(age), *keep])
+
+    def name(self, key: str) -> Any:
+        return self.cache.make_and_validate_key(key)
+
+    def client(self) -> Any:
+        return self.cache._cache.get_client(None, write=True)
+
+    def _run(self, script: Any, keys: Iterable[str], arguments: list[Any]) -> Any:
+        names = [self.name(key) for key in keys]
+        return script(keys=names, args=arguments, client=self.client())
+
+    @cached_property
+    def _swap(self) -> Any:
+        return self.client().register_script(SWAP)
+
+    @cached_property
+    def _write_copy(self) -> Any:
+        return self.client().register_script(WRITE_COPY)
+
+    @cached_property
+    def _void_copy(self) -> Any:
+        return self.client().register_script(VOID_COPY)
+
+
+class DjangoRedisSwap(RedisSwap):
+    """Redis through django-redis."""
+
+    def encode(self, value: Any) -> Any:
+        return self.cache.client.encode(value)
+
+    def decode(self, raw: Any) -> Any:
+        return self.cache.client.decode(raw)
+
+    def name(self, key: str) -> Any:
+        return self.cache.client.make_key(key)
+
+    def client(self) -> Any:
+        return self.cache.client.get_client(write=True)

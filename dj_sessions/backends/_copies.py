@@ -1,0 +1,182 @@
+"""Copies of sessions in a cache, which must never say what the database would not.
+
+Three entries of the cache take part:
+
+- the *copy*, under the name and in the form that Django's own engine uses;
+- its *voucher*: a fingerprint of the copy, what the database's payload has beyond the data, and
+  the generation. A copy without a fitting voucher counts for nothing, and the database is asked;
+- the *generation* of all vouchers, a random word. Another word, and none of them counts.
+
+Whoever read the session writes its copy only if the voucher still is as it was before reading.
+Whoever changes the session stores a new voucher, or a mark in its place: DOUBT, which the next
+reader may replace, BUSY while a transaction is open, ENDED before the row is deleted; the last two
+stay until their time is over. So a copy made from an old row is refused, whatever the order.
+
+A change that could not be told to the cache is told as soon as the cache answers again; if there
+are many of them, by a new generation.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dj_sessions.backends import _outage
+from dj_sessions.backends._caches import CacheSwap, Names, swap_of
+
+#: Seconds for which a request may be stuck between reading a session and copying it.
+ENDED_AGE: Final = 3600
+#: Seconds for which a transaction that changed a session may be open.
+BUSY_AGE: Final = 600
+
+ENDED: Final = "ended"
+BUSY: Final = "busy"
+
+#: The generations as last seen, by alias and full name in the cache.
+_generations: dict[tuple[str, str], str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the cache said about a session: the copy, if it counts, and what to compare with."""
+
+    raw: Any = None
+    remainder: str = ""
+    """What the payload has beyond the data, so that it can be made again from the copy."""
+    voucher: Any = None
+    may_write: bool = True
+
+
+#: A session of which the cache cannot know.
+UNSEEN: Final = Sight()
+#: A session that must not be copied.
+HIDDEN: Final = Sight(may_write=False)
+
+
+class Copies:
+    """The copies in one cache; ``generation`` names the entry with the word for all of them."""
+
+    def __init__(self, cache: Any, alias: str, generation: str) -> None:
+        self.cache = cache
+        self.alias = alias
+        self.outage = _outage.of(alias)
+        self.generation = generation
+
+    @property
+    def swap(self) -> CacheSwap:
+        return swap_of(self.cache)
+
+    def look(self, name: str) -> Sight:
+        """Return what the cache has; one that cannot be read has nothing to copy to."""
+        names = self._names(name)
+        found = self.outage.guard("reading from", self.cache, self.swap.read_many, names)
+        if found is None or self.outage.is_behind(name):
+            return HIDDEN
+        copy, voucher, generation = found
+        said, word = self._text(voucher), self._text(generation)
+        self._remember(word)
+        if said in (ENDED, BUSY):
+            return HIDDEN
+        if copy is None or not word or not said.startswith(f"{word} "):
+            return Sight(voucher=voucher)
+        _, fingerprint, remainder = said.split(" ", 2)
+        if self.swap.fingerprint(copy) != fingerprint:
+            return Sight(voucher=voucher)
+        return Sight(copy, remainder, voucher)
+
+    def write(
+        self, name: str, data: dict[str, Any], remainder: str, age: int, sight: Sight
+    ) -> Sight | None:
+        """Store a copy if the voucher is as in ``sight``; return what is to be seen then.
+
+        That is HIDDEN if the copy was refused, and None if the cache has failed.
+        """
+        if not sight.may_write or age <= 0:
+            return HIDDEN
+        guard = self.outage.guard
+        return guard("saving to", self.cache, self._write, name, data, remainder, age, sight)
+
+    def replace(
+        self, name: str, data: dict[str, Any], remainder: str, age: int, sight: Sight
+    ) -> Sight:
+        """Store a copy as ``write()`` does, or else leave none that might be old."""
+        written = self.write(name, data, remainder, age, sight)
+        if written is HIDDEN:
+            self.doubt(name)
+        elif written is None:  # to try again at once would take as long
+            self.outage.tell_later(name, self._void(name, *self._doubt()), self._renew)
+        return written or HIDDEN
+
+    def _write(
+        self, name: str, data: dict[str, Any], remainder: str, age: int, sight: Sight
+    ) -> Sight:
+        swap, raw = self.swap, self.swap.encode(data)
+        for _ in range(2):  # the generation as remembered, and as it is
+            word = self._generation()
+            voucher = swap.encode(f"{word} {swap.fingerprint(raw)} {remainder}")
+            entries = raw, voucher, swap.encode(word)
+            wrote = swap.write_copy(self._names(name), entries, sight.voucher, age)
+            if wrote is not None:
+                return Sight(raw, remainder, voucher) if wrote else HIDDEN
+            self._remember("")
+        return HIDDEN
+
+    def doubt(self, name: str) -> None:
+        """Have the next reader ask the database; a session that has ended stays so."""
+        self._tell(name, self._void(name, *self._doubt()))
+
+    def busy(self, name: str) -> None:
+        """Have every reader ask the database until the transaction is over."""
+        self._tell(name, self._void(name, BUSY, BUSY_AGE, ENDED))
+
+    def end(self, name: str) -> None:
+        """Have every reader ask the database, and who is asking it already keep no copy."""
+        self._tell(name, self._void(name, ENDED, ENDED_AGE))
+
+    def _doubt(self) -> tuple[str, int, str]:
+        return f"doubt {secrets.token_hex(8)}", ENDED_AGE, ENDED
+
+    def _void(self, name: str, mark: str, age: int, *keep: str) -> Callable[[Any], bool]:
+        """Return what puts ``mark`` in the voucher's place, given a cache."""
+
+        def void(cache: Any) -> bool:
+            swap = swap_of(cache)
+            kept = tuple(map(swap.encode, keep))
+            swap.void_copy(self._names(name), swap.encode(mark), age, kept)
+            return True
+
+        return void
+
+    def _tell(self, name: str, message: Callable[[Any], bool]) -> None:
+        if not self.outage.guard("saving to", self.cache, message, self.cache):
+            self.outage.tell_later(name, message, self._renew)
+
+    def _renew(self, cache: Any) -> None:
+        """Begin a new generation: no copy that exists counts any more."""
+        cache.set(self.generation, secrets.token_hex(8), None)
+
+    def _generation(self) -> str:
+        known = _generations.get(self._memory)
+        if not known:
+            word = secrets.token_hex(8)
+            added = self.cache.add(self.generation, word, None)
+            known = word if added else str(self.cache.get(self.generation))
+            self._remember(known)
+        return known
+
+    def _remember(self, word: str) -> None:
+        _generations[self._memory] = word
+
+    @property
+    def _memory(self) -> tuple[str, str]:
+        return self.alias, str(self.cache.make_key(self.generation))
+
+    def _text(self, raw: Any) -> str:
+        value = None if raw is None else self.swap.decode(raw)
+        return value if isinstance(value, str) else ""
+
+    def _names(self, name: str) -> Names:
+        # A session key has no dot, so no session has these names.
+        return Names(name, f"{name}.voucher", self.generation)

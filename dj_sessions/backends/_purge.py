@@ -1,0 +1,82 @@
+"""Removing expired sessions in batches: between two of them others work, and it may end.
+
+A store that knows no better is purged through its verb ``_purge(now, batch)``. The engines that
+keep expired sessions bring a ``Purge`` of their own, which remembers how far it has come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Final
+
+#: Expired sessions removed at a time; the engines that know better start with it.
+PURGE_BATCH: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a batch did: sessions removed, whether more may follow, and in how many seconds."""
+
+    removed: int
+    more: bool
+    pause: float = 0.0
+
+
+class Purge:
+    """One run over the expired sessions of a store."""
+
+    #: How many may still be removed; None: all.
+    left: int | None = None
+
+    def batches(self, size: int | None = None, limit: int | None = None) -> Iterator[Batch]:
+        """Remove up to ``limit`` sessions (None: all), ``size`` at a time (None: what suits).
+
+        Yields after each batch; whoever iterates waits for as long as the batch asks.
+        """
+        suitable, left = PURGE_BATCH, limit
+        while left is None or left > 0:
+            self.left = left
+            started = monotonic()
+            now = size or suitable
+            batch = self.step(now if left is None else min(now, left))
+            taken = monotonic() - started
+            suitable = self.next_size(suitable, taken)
+            pause = self.pause(taken)
+            left = None if left is None else left - batch.removed
+            batch = replace(batch, more=batch.more and left != 0, pause=pause)
+            yield batch
+            if not batch.more:
+                return
+
+    def step(self, size: int) -> Batch:
+        """Remove up to ``size`` sessions."""
+        raise NotImplementedError
+
+    def next_size(self, size: int, taken: float) -> int:
+        """Return what suits the store after a batch of ``size`` that took ``taken`` seconds."""
+        return size
+
+    def pause(self, taken: float) -> float:
+        """Return the seconds that others need after a batch that took ``taken`` seconds."""
+        return 0.0
+
+    def count(self) -> int:
+        """Return how many sessions have expired, and remove none."""
+        raise NotImplementedError
+
+    def total(self) -> int | None:
+        """Return ``count()`` where it is cheap, else None."""
+        return None
+
+
+class VerbPurge(Purge):
+    """The run over a store that has only its verb."""
+
+    def __init__(self, purge: Callable[[int], int]) -> None:
+        self._purge = purge
+
+    def step(self, size: int) -> Batch:
+        removed = self._purge(size)
+        return Batch(removed, more=removed >= size)

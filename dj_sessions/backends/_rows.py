@@ -1,0 +1,148 @@
+"""The four statements that a session needs, written once for each model and database.
+
+The ORM builds each of its statements anew, which takes longer than the database needs for them.
+It is still what is used where it can do more than these: see ``rows_of()``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+
+from django.db import connections
+from django.db.models import CharField, DateTimeField, Field, Manager, Model, QuerySet, TextField
+
+from dj_sessions.backends._transactions import savepoint
+
+#: Databases whose SQL is known to fit.
+VENDORS: Final = ("sqlite", "postgresql", "mysql")
+
+#: The columns of every session, and the classes of fields that keep them as they are.
+CORE: Final = {"session_key": CharField, "session_data": TextField, "expire_date": DateTimeField}
+
+
+class Rows:
+    """The rows of a model in one database."""
+
+    def __init__(self, model: type[Model], using: str) -> None:
+        connection = connections[using]
+        quote: Callable[[Any], str] = connection.ops.quote_name
+        table = quote(model._meta.db_table)
+        column = {field.name: quote(field.column) for field in model._meta.concrete_fields}
+        # Otherwise two texts are equal to MariaDB that differ in case or in spaces at the end.
+        text = "BINARY %s" if connection.vendor == "mysql" else "%s"
+        key, live = f"{column['session_key']} = %s", f"{column['expire_date']} > %s"
+        same, wanted = f"{column['session_data']} = {text}", column["session_data"]
+        to = ", ".join(f"{quoted} = %s" for name, quoted in column.items() if name != "session_key")
+        into, values = ", ".join(column.values()), ", ".join("%s" for _ in column)
+
+        self.using = using
+        self.fields = model._meta.concrete_fields
+        self.changing = [field for field in self.fields if not field.primary_key]
+        # No more than names of the model, quoted by the database's own rules, is put together.
+        self._find = f"SELECT {wanted}, {column['expire_date']} FROM {table} WHERE {key} AND {live}"  # noqa: S608
+        self._insert = f"INSERT INTO {table} ({into}) VALUES ({values})"  # noqa: S608
+        self._replace = f"UPDATE {table} SET {to} WHERE {key} AND {same}"  # noqa: S608
+        self._replace_live = f"UPDATE {table} SET {to} WHERE {key} AND {live}"  # noqa: S608
+        self._remove = f"DELETE FROM {table} WHERE {key}"  # noqa: S608
+        self._lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
+        self._expiry = _converter(model, using)
+
+    def find(self, key: str, now: datetime, *, lock: bool = False) -> tuple[str, datetime] | None:
+        """Return payload and expiry of a live session; with ``lock``, as the last save left it."""
+        connection = connections[self.using]
+        sql = self._find + self._lock if lock else self._find
+        with connection.cursor() as cursor:
+            cursor.execute(sql, (key, connection.ops.adapt_datetimefield_value(now)))
+            row = cursor.fetchone()
+        return None if row is None else (row[0], self._expiry(row[1], connection))
+
+    def insert(self, instance: Model) -> None:
+        """Insert a row; raises IntegrityError if its key is taken."""
+        self._execute(self._insert, self._values(self.fields, instance, adding=True))
+        instance._state.adding, instance._state.db = False, self.using
+
+    def replace(self, key: str, instance: Model, expected: str | None, now: datetime) -> bool:
+        """Update the row that has the payload ``expected``, or with None any that is live."""
+        values = self._values(self.changing, instance, adding=False)
+        if expected is not None:
+            return self._execute(self._replace, (*values, key, expected)) > 0
+        ops = connections[self.using].ops
+        live = ops.adapt_datetimefield_value(now)
+        return self._execute(self._replace_live, (*values, key, live)) > 0
+
+    def remove(self, key: str) -> bool:
+        """Delete the row; tell whether there was one."""
+        return self._execute(self._remove, (key,)) > 0
+
+    def _execute(self, sql: str, parameters: tuple[Any, ...]) -> int:
+        with savepoint(self.using), connections[self.using].cursor() as cursor:
+            cursor.execute(sql, parameters)
+            count: int = cursor.rowcount
+            return count
+
+    def _values(
+        self, fields: Iterable[Field[Any, Any]], instance: Model, *, adding: bool
+    ) -> tuple[Any, ...]:
+        """Return what ``instance.save()`` would send."""
+        connection = connections[self.using]
+        return tuple(
+            field.get_db_prep_save(field.pre_save(instance, adding), connection) for field in fields
+        )
+
+
+def rows_of(model: type[Model], using: str) -> Rows | None:
+    """Return the prepared statements, or None where the ORM must write them.
+
+    That is where a database, a manager or a field may want something else than is written here.
+    """
+    return _prepared(model, using, connections[using].vendor)
+
+
+@cache
+def _prepared(model: type[Model], using: str, vendor: str) -> Rows | None:
+    fields = model._meta.concrete_fields
+    core = {field.name: type(field) for field in fields if field.name in CORE}
+    fits = (
+        vendor in VENDORS
+        and core == CORE
+        and model._meta.pk.name == "session_key"
+        and not model._meta.parents
+        and _is_plain_manager(model._default_manager)
+        and all(map(_is_plain, fields))
+    )
+    return Rows(model, using) if fits else None
+
+
+def _is_plain_manager(manager: Any) -> bool:
+    """Tell whether a manager finds every row."""
+    is_own = type(manager).get_queryset is not Manager.get_queryset
+    return not is_own and manager._queryset_class is QuerySet
+
+
+def _is_plain(field: Field[Any, Any]) -> bool:
+    """Tell whether a column takes a value as the field prepares it, and gives none back."""
+    return not (
+        field.is_relation
+        or field.generated
+        or getattr(field, "db_returning", False)
+        or field.has_db_default()
+        or hasattr(field, "get_placeholder")
+        or hasattr(field, "get_placeholder_sql")
+    )
+
+
+def _converter(model: type[Model], using: str) -> Callable[[Any, Any], datetime]:
+    """Return what makes a datetime of what this database returns for one."""
+    field: Any = model._meta.get_field("expire_date")
+    column = field.get_col(model._meta.db_table)
+    converters = connections[using].ops.get_db_converters(column)
+
+    def convert(value: Any, connection: Any) -> datetime:
+        for converter in converters:
+            value = converter(value, column, connection)
+        return value  # type: ignore[no-any-return]
+
+    return convert

@@ -1,0 +1,1 @@
+"""Clearing expired sessions: what it removes, at what cost, and beside whom."""

@@ -1,0 +1,249 @@
+"""Measure `clearsessions` beside a process that keeps saving live sessions.
+
+    python -m tests.clearing.measure sqlite postgres mariadb --rows 200000
+
+For each database and each package (Django's, then ours) this makes a database, fills it with
+expired rows, starts a process that loads and saves live sessions, one after the other, and runs
+`manage.py clearsessions` in another. It prints one line of JSON per run: the seconds and the peak
+memory of the command, and the saves beside it: how many, the slowest and the 99th percentile in
+milliseconds, and the errors. `--listen` adds a receiver of `post_delete`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from tests import services
+
+PACKAGES = ("django.contrib.sessions", "dj_sessions")
+LIVE = 50
+MONTH = 30 * 24 * 3600
+#: Seconds that the saving process waits between two saves.
+BREATH = 0.002
+NAME = f"dj_sessions_clearing_{os.getpid()}"
+
+#: Rows lie in the order in which they were last saved, which is that of their expiry.
+FILL = {
+    "sqlite": """
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
+        INSERT INTO django_session (session_key, session_data, expire_date)
+        SELECT lower(hex(randomblob(16))), '{data}',
+               strftime('%Y-%m-%d %H:%M:%f', 'now',
+                 '-' || (60 + ({rows} - i) * {step}) || ' seconds')
+        FROM n""",
+    "postgres": """
+        INSERT INTO django_session (session_key, session_data, expire_date)
+        SELECT md5(i::text || random()::text), '{data}',
+               now() - (60 + ({rows} - i) * {step}) * interval '1 second'
+        FROM generate_series(1, {rows}) AS i""",
+    "mariadb": """
+        INSERT INTO django_session (session_key, session_data, expire_date)
+        SELECT md5(concat(seq, rand())), '{data}',
+               utc_timestamp(6) - interval (60 + ({rows} - seq) * {step}) second
+        FROM seq_1_to_{rows}""",
+}
+
+
+def configuration(database: str, directory: Path) -> dict[str, Any]:
+    if database == "sqlite":
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(directory / "db.sqlite3")}
+    service = services.run().services[database]
+    engine = {"postgres": "postgresql", "mariadb": "mysql"}[database]
+    return {
+        "ENGINE": f"django.db.backends.{engine}",
+        "NAME": NAME,
+        "HOST": service.host,
+        "PORT": service.port,
+        "USER": service.user,
+        "PASSWORD": service.password,
+    }
+
+
+def administer(database: str, statement: str) -> None:
+    """Run a statement that makes or drops the database of this run."""
+    if database == "sqlite":
+        return
+    at = services.run().services[database]
+    if database == "postgres":
+        import psycopg
+
+        login = {"user": at.user, "password": at.password or None, "dbname": "postgres"}
+        with psycopg.connect(host=at.host, port=at.port, autocommit=True, **login) as connection:
+            connection.execute(statement)
+        return
+    import pymysql
+
+    login = {"user": at.user, "password": at.password}
+    with pymysql.connect(host=at.host, port=at.port, **login) as connection:
+        connection.cursor().execute(statement)
+
+
+def set_up(package: str, database: dict[str, Any]) -> None:
+    import django
+    from django.conf import settings
+
+    if database["ENGINE"].endswith("mysql"):
+        import pymysql
+
+        pymysql.install_as_MySQLdb()
+    settings.configure(
+        SECRET_KEY="a key for measuring, as long as keys are: 0123456789 0123456789 0123456789",
+        INSTALLED_APPS=[package],
+        SESSION_ENGINE=f"{package}.backends.db",
+        DATABASES={"default": database},
+        USE_TZ=True,
+    )
+    django.setup()
+
+
+# -- the processes
+
+
+def prepare(rows: int, kind: str) -> None:
+    from django.conf import settings
+    from django.core.management import call_command
+    from django.db import connection
+
+    call_command("migrate", verbosity=0)
+    store = import_module(settings.SESSION_ENGINE).SessionStore
+    data = store().encode({"user": 12345, "cart": list(range(20)), "note": "x" * 100})
+    with connection.cursor() as cursor:
+        cursor.execute(FILL[kind].format(rows=rows, data=data, step=MONTH / rows))
+        if kind != "mariadb":
+            cursor.execute("ANALYZE")
+
+
+def save_until_told() -> None:
+    """Save live sessions until SIGTERM; print the milliseconds of each save, and the errors."""
+    from django.conf import settings
+
+    store = import_module(settings.SESSION_ENGINE).SessionStore
+    stopped: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, frame: stopped.append(number))
+    keys = []
+    for _ in range(LIVE):
+        session = store()
+        session["n"] = 0
+        session.set_expiry(timedelta(days=1))
+        session.save()
+        keys.append(session.session_key)
+    print("ready", flush=True)
+    taken, errors = [], Counter[str]()
+    while not stopped:
+        started = time.perf_counter()
+        try:
+            session = store(keys[len(taken) % LIVE])
+            session["n"] += 1
+            session.save()
+        except Exception as error:  # noqa: BLE001 - counted, whatever it is
+            errors[f"{type(error).__name__}: {error}"] += 1
+        taken.append((time.perf_counter() - started) * 1000)
+        time.sleep(BREATH)
+    print(json.dumps({"taken": taken, "errors": dict(errors)}))
+
+
+def clear(listen: bool, options: list[str]) -> None:
+    """Run the command; print its seconds, its peak memory (MB) and what it left."""
+    from django.apps import apps
+    from django.core.management import call_command
+    from django.db.models.signals import post_delete
+    from django.utils import timezone
+
+    model = apps.get_model("sessions", "Session")
+    heard = Counter[str]()
+    if listen:
+        post_delete.connect(lambda **kwargs: heard.update(["row"]), sender=model, weak=False)
+    started = time.perf_counter()
+    call_command("clearsessions", *options, verbosity=0)
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    left = model.objects.filter(expire_date__lt=timezone.now()).count()
+    print(json.dumps({"seconds": seconds, "peak_mb": peak, "left": left, "heard": heard["row"]}))
+
+
+# -- one run
+
+
+def child(role: str, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.clearing.measure", "--role", role, *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def measure(package: str, database: str, rows: int, listen: bool, options: list[str]) -> None:
+    administer(database, f"CREATE DATABASE {NAME}")
+    try:
+        with tempfile.TemporaryDirectory() as directory:
+            at = json.dumps(configuration(database, Path(directory)))
+            common = ["--package", package, "--at", at, "--rows", str(rows), database]
+            assert child("prepare", *common).wait() == 0
+            saver = child("save", *common)
+            assert saver.stdout is not None
+            assert saver.stdout.readline() == "ready\n"
+            time.sleep(0.5)
+            extra = ["--listen"] * listen + [f"--option={option}" for option in options]
+            done = json.loads(child("clear", *common, *extra).communicate()[0])
+            saver.terminate()
+            saved = json.loads(saver.communicate()[0])
+    finally:
+        administer(database, f"DROP DATABASE {NAME}")
+    taken = saved["taken"]
+    print(
+        json.dumps(
+            {
+                "package": package,
+                "database": database,
+                "rows": rows,
+                **{key: round(value, 2) for key, value in done.items()},
+                "rows_per_second": round((rows - done["left"]) / done["seconds"]),
+                "saves": len(taken),
+                "worst_ms": round(max(taken), 1),
+                "p99_ms": round(statistics.quantiles(taken, n=100)[98], 1),
+                "median_ms": round(statistics.median(taken), 2),
+                "errors": saved["errors"],
+            }
+        ),
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("databases", nargs="+", choices=list(FILL))
+    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--listen", action="store_true")
+    parser.add_argument("--package", choices=PACKAGES)
+    parser.add_argument("--option", action="append", default=[], help="of our command")
+    parser.add_argument("--role", choices=["prepare", "save", "clear"], help=argparse.SUPPRESS)
+    parser.add_argument("--at", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.role is None:
+        for database in chosen.databases:
+            for package in [chosen.package] if chosen.package else PACKAGES:
+                options = chosen.option if package == "dj_sessions" else []
+                measure(package, database, chosen.rows, chosen.listen, options)
+        return
+    set_up(chosen.package, json.loads(chosen.at))
+    if chosen.role == "prepare":
+        prepare(chosen.rows, chosen.databases[0])
+    elif chosen.role == "save":
+        save_until_told()
+    else:
+        clear(chosen.listen, chosen.option)
+
+
+if __name__ == "__main__":
+    main()

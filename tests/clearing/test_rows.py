@@ -1,0 +1,285 @@
+"""Rows are removed in batches: which, in how many statements, and whom they pass over."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.db import OperationalError, connections, transaction
+from django.db.models import signals
+from django.utils import timezone
+
+from dj_sessions.backends import _purge_rows
+from tests.counters import statements
+from tests.stores import in_thread
+
+pytestmark = pytest.mark.stores("db")
+
+
+@pytest.fixture
+def heard(model):
+    """How many rows each signal told of, with a receiver on both."""
+    seen = Counter()
+
+    def pre(instance, **kwargs):
+        seen["pre"] += 1
+
+    def post(instance, **kwargs):
+        seen["post"] += 1
+
+    signals.pre_delete.connect(pre, sender=model)
+    signals.post_delete.connect(post, sender=model)
+    yield seen
+    signals.pre_delete.disconnect(pre, sender=model)
+    signals.post_delete.disconnect(post, sender=model)
+
+
+def purge(store, size=None, limit=None):
+    """What the batches of a run removed."""
+    run = store.SessionStore._start_purge(timezone.now())
+    return [batch.removed for batch in run.batches(size, limit)]
+
+
+# -- how many statements
+
+
+def test_a_batch_that_nobody_listens_to_costs_few_statements(store, rows):
+    rows(5)
+    with statements() as seen:
+        assert sum(purge(store, 2)) == 5
+    # PostgreSQL: where the batch ends, BEGIN, not to wait, DELETE, COMMIT. MariaDB: where the
+    # window ends and what is in it, once; then one DELETE for each batch.
+    assert len(seen) == {"default": 3, "postgres": 15, "mariadb": 5}[store.database], seen
+
+
+def test_a_batch_that_somebody_listens_to_is_one_transaction(store, rows, heard):
+    rows(5)
+    with statements() as seen:
+        assert purge(store, 2) == [2, 2, 1]
+    assert heard == {"pre": 5, "post": 5}
+    assert seen.count("COMMIT") == 3
+
+
+def test_nothing_to_do_is_asked_once(store):
+    with statements() as seen:
+        assert sum(purge(store)) == 0
+    assert len(seen) == {"default": 1, "postgres": 5, "mariadb": 2}[store.database], seen
+
+
+def test_inside_a_transaction_it_is_part_of_it(store, rows, model):
+    rows(5)
+    try:
+        with transaction.atomic(using=store.database):
+            assert sum(purge(store, 2)) == 5
+            raise ZeroDivisionError
+    except ZeroDivisionError:
+        assert model.objects.count() == 5
+
+
+# -- which rows
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_rows_of_one_date_go_in_batches_too(store, rows, model, size):
+    rows(10, spread=0)
+    assert max(purge(store, size)) <= size
+    assert model.objects.count() == 0
+
+
+@pytest.mark.parametrize("listening", [False, True])
+def test_no_batch_is_larger_than_asked_for(store, rows, request, listening):
+    if listening:
+        request.getfixturevalue("heard")
+    rows(7, ago=90)
+    rows(6, ago=80, prefix="b", spread=0)
+    rows(7, ago=70, prefix="c")
+    removed = purge(store, 3)
+    assert max(removed) <= 3
+    assert sum(removed) == 20
+
+
+def test_a_run_leaves_what_expires_while_it_runs(store, rows, model):
+    run = store.SessionStore._start_purge(timezone.now() - timedelta(minutes=30))
+    rows(2, ago=60)
+    [later] = rows(1, ago=10, prefix="b")
+    assert sum(batch.removed for batch in run.batches()) == 2
+    assert model.objects.get().pk == later
+
+
+@pytest.mark.parametrize("listening", [False, True])
+def test_a_session_that_is_renewed_between_two_statements_stays(
+    store, rows, model, request, listening
+):
+    """Whatever is found first, what is deleted has expired when it is deleted."""
+    if listening:
+        request.getfixturevalue("heard")
+    keys = rows(4)
+    renewed = []
+
+    def renew():
+        live = timezone.now() + timedelta(hours=1)
+        model.objects.filter(pk=keys[1]).update(expire_date=live)
+
+    def before_the_first_change(execute, sql, params, many, context):
+        reads = sql.startswith("SELECT") and "FOR UPDATE" not in sql
+        if not reads and not renewed and not sql.startswith(("BEGIN", "SAVEPOINT", "SET LOCAL")):
+            renewed.append(sql)
+            in_thread(renew)
+        return execute(sql, params, many, context)
+
+    # Where the very first statement is the one that deletes, it cannot be renewed in between.
+    with connections[store.database].execute_wrapper(before_the_first_change):
+        assert sum(purge(store)) == 3
+    assert renewed
+    assert [row.pk for row in model.objects.all()] == [keys[1]]
+
+
+# -- others
+
+
+@pytest.mark.stores("db", database="postgres")
+@pytest.mark.parametrize("listening", [False, True])
+def test_rows_that_others_hold_are_left_out_postgres(store, rows, model, request, listening):
+    held_rows_are_left_out(store, rows, model, request, listening)
+
+
+@pytest.mark.stores("db", database="mariadb")
+@pytest.mark.parametrize("listening", [False, True])
+def test_rows_that_others_hold_are_left_out_mariadb(store, rows, model, request, listening):
+    held_rows_are_left_out(store, rows, model, request, listening)
+
+
+def held_rows_are_left_out(store, rows, model, request, listening):
+    if listening:
+        request.getfixturevalue("heard")
+    keys = rows(9)
+    with transaction.atomic(using=store.database):
+        assert model.objects.select_for_update().get(pk=keys[4])
+        assert sum(in_thread(purge, store, 3)) == 8
+    assert model.objects.get().pk == keys[4]
+    assert purge(store) == [1]
+
+
+def test_two_runs_at_once_share_the_work(store, rows, model):
+    """One is stopped after each batch while the other works."""
+    rows(20)
+    first = store.SessionStore._start_purge(timezone.now()).batches(3)
+    removed = [next(first).removed]
+    removed += in_thread(purge, store, 4)
+    removed += [batch.removed for batch in first]
+    assert sum(removed) == 20
+    assert model.objects.count() == 0
+
+
+@pytest.mark.parametrize("failures", [1, _purge_rows.ATTEMPTS - 1, _purge_rows.ATTEMPTS])
+def test_a_batch_that_others_make_fail_is_tried_again_and_not_for_ever(
+    store, rows, model, monkeypatch, failures
+):
+    rows(3)
+    monkeypatch.setattr(_purge_rows, "RETRY_PAUSE", 0)
+    left = [deadlock(store.database) for _ in range(failures)]
+
+    def fail(execute, *args):
+        if left and "DELETE FROM" in args[0]:
+            raise left.pop()
+        return execute(*args)
+
+    # Where a range fails, its rows are named and tried at once: both fail here.
+    if store.database != "default":
+        left += [deadlock(store.database) for _ in range(failures)]
+    with connections[store.database].execute_wrapper(fail):
+        if failures < _purge_rows.ATTEMPTS:
+            assert purge(store) == [3]
+        else:
+            with pytest.raises(OperationalError):
+                purge(store)
+    assert model.objects.count() == (3 if failures == _purge_rows.ATTEMPTS else 0)
+
+
+def deadlock(database):
+    """The error of a deadlock, as Django wraps that of each driver."""
+    if database == "mariadb":
+        return OperationalError(1213, "Deadlock found when trying to get lock")
+    error = OperationalError("deadlock detected")
+    error.__cause__ = Exception()
+    if database == "postgres":
+        error.__cause__.sqlstate = "40P01"
+    else:
+        error.__cause__.sqlite_errorname = "SQLITE_BUSY"
+    return error
+
+
+@pytest.mark.stores("db", database="sqlite")
+def test_another_error_is_not_tried_again(store, rows):
+    rows(3)
+    tries = []
+
+    def fail(execute, *args):
+        tries.append(args)
+        raise OperationalError("disk I/O error")
+
+    with (
+        connections["default"].execute_wrapper(fail),
+        pytest.raises(OperationalError, match="disk I/O error"),
+    ):
+        purge(store)
+    assert len(tries) == 1
+
+
+# -- memory
+
+
+@pytest.mark.stores("db", database="sqlite")
+def test_a_receiver_never_sees_more_rows_alive_than_a_batch(store, rows, model):
+    """The rows of a batch are gone from memory before those of the next come."""
+    import gc
+
+    rows(1200)
+    most = 0
+
+    def count(instance, **kwargs):
+        nonlocal most
+        if instance.pk.endswith("00"):
+            most = max(most, sum(type(thing) is Session for thing in gc.get_objects()))
+
+    signals.post_delete.connect(count, sender=model)
+    try:
+        assert purge(store) == [500, 500, 200]
+    finally:
+        signals.post_delete.disconnect(count, sender=model)
+    assert 0 < most <= 600
+
+
+# -- the size that suits
+
+
+@pytest.mark.parametrize(
+    ("size", "taken", "next_size"),
+    [(500, 0.0, 2000), (500, 10.0, 250), (60, 10.0, 50), (40_000, 0.0, 50_000)],
+)
+def test_a_batch_of_no_chosen_size_is_as_large_as_is_quick(store, size, taken, next_size):
+    run = store.SessionStore._start_purge(timezone.now())
+    largest = 999 if store.database == "mariadb" else 50_000
+    assert run.next_size(size, taken) == min(next_size, largest)
+
+
+def test_a_watched_batch_keeps_its_size(store, heard):
+    run = store.SessionStore._start_purge(timezone.now())
+    assert run.next_size(500, 0.0) == 500
+
+
+@pytest.mark.stores("db", database="sqlite")
+def test_a_query_set_that_keeps_its_rows_is_an_error_and_no_endless_loop(
+    store, rows, model, monkeypatch
+):
+    rows(4, spread=0)
+
+    class Keeping(type(model.objects.all())):
+        def delete(self):
+            return self.update(session_data="deleted")
+
+    monkeypatch.setattr(type(model.objects), "_queryset_class", Keeping)
+    with pytest.raises(RuntimeError, match=r"sessions\.Session keeps rows that were deleted"):
+        purge(store, 2)

@@ -1,0 +1,221 @@
+"""The copies of cached_db: whatever happens between two storage calls, no copy outlives its row.
+
+The tests act between the reading of a row, or its writing, and the writing of its copy.
+"""
+
+from __future__ import annotations
+
+import pytest
+from django.core.cache import caches
+from django.db import transaction
+
+from dj_sessions.backends import cached_db, db
+from dj_sessions.exceptions import UpdateError
+from tests.contract.moments import after, before
+from tests.counters import round_trips, statements
+from tests.stores import in_thread
+
+pytestmark = pytest.mark.stores("cached_db")
+
+
+@pytest.fixture
+def key(save):
+    return save(colour="green", size=3, _auth_user_id="1")
+
+
+@pytest.fixture
+def evict(store):
+    """Forget the copy and its voucher, as a full cache does."""
+
+    def evict(key):
+        copy = f"{store.SessionStore.cache_key_prefix}{key}"
+        caches[store.cache].delete_many([copy, f"{copy}.voucher"])
+
+    return evict
+
+
+def log_out(store, key):
+    return lambda: store.SessionStore(key).flush()
+
+
+def change(store, key, **data):
+    def save():
+        session = store.SessionStore(key)
+        session.update(data)
+        session.save()
+
+    return save
+
+
+def is_over(reopen, key):
+    session = reopen(key)
+    return dict(session.items()) == {} and session.raw.session_key is None
+
+
+def test_a_logout_between_reading_the_row_and_copying_it(store, key, reopen, evict):
+    evict(key)
+    with after(db.SessionStore, "_find_written", log_out(store, key)):
+        assert reopen(key).get("colour") == "green"
+    assert is_over(reopen, key)
+
+
+def test_a_logout_in_the_middle_of_one_that_reads(store, key, reopen, evict):
+    """The row is still there, and the cache has been told already that the session ends."""
+    evict(key)
+
+    def read_and_copy():
+        assert store.SessionStore(key)["colour"] == "green"
+
+    with before(db.SessionStore, "_remove", read_and_copy):
+        reopen(key).flush()
+    assert is_over(reopen, key)
+
+
+def test_a_logout_between_writing_the_row_and_copying_it(store, key, reopen):
+    session = reopen(key)
+    session.set("colour", "red")
+    with after(db.SessionStore, "_replace", log_out(store, key)):
+        session.save()
+    assert is_over(reopen, key)
+
+
+def test_a_logout_before_the_row_is_written(store, key, reopen):
+    session = reopen(key)
+    session.set("colour", "red")
+    with before(db.SessionStore, "_replace", log_out(store, key)), pytest.raises(UpdateError):
+        session.save()
+    assert is_over(reopen, key)
+
+
+def test_a_change_between_reading_the_row_and_copying_it(store, key, reopen, evict):
+    evict(key)
+    with after(db.SessionStore, "_find_written", change(store, key, colour="red")):
+        assert reopen(key).get("colour") == "green"
+    assert reopen(key).get("colour") == "red"
+
+
+def test_a_change_between_writing_the_row_and_copying_it(store, key, reopen):
+    """The copies are written in the other order than the rows."""
+    session = reopen(key)
+    session.set("colour", "red")
+    with after(db.SessionStore, "_replace", change(store, key, colour="blue")):
+        session.save()
+    assert reopen(key).get("colour") == "blue"
+    assert reopen(key).get("colour") == "blue"
+
+
+def test_what_two_requests_change_that_both_read_the_copy_is_kept(key, reopen):
+    one, other = reopen(key), reopen(key)
+    one.set("shape", "round")
+    other.set("weight", 7)
+    one.save()
+    other.save()
+    expected = {"colour": "green", "size": 3, "_auth_user_id": "1", "shape": "round", "weight": 7}
+    assert dict(reopen(key).items()) == expected
+    assert dict(reopen(key).items()) == expected
+
+
+def test_what_was_read_from_the_cache_is_saved_by_one_statement_and_one_round_trip(
+    store, key, reopen
+):
+    session = reopen(key)
+    with statements() as sent, round_trips() as made:
+        assert session.get("colour") == "green"
+        session.set("colour", "red")
+        session.save()
+    assert len(sent) == 1, sent
+    # Memcached compares one entry at a time, and the copy has two.
+    assert len(made) == 2 + (store.cache == "memcached"), made
+    with statements() as sent:
+        assert reopen(key).get("colour") == "red"
+    assert sent == []
+
+
+@pytest.mark.parametrize("way", ["instance", "queryset", "all"])
+def test_a_row_deleted_through_the_orm_is_a_session_that_has_ended(store, key, reopen, way):
+    rows = store.SessionStore.get_model_class().objects
+    assert reopen(key).get("colour") == "green"
+    if way == "instance":
+        rows.get(pk=key).delete()
+    elif way == "queryset":
+        rows.filter(pk=key).delete()
+    else:
+        rows.all().delete()
+    assert is_over(reopen, key)
+
+
+def test_a_row_deleted_while_its_session_is_read(store, key, reopen, evict):
+    evict(key)
+    rows = store.SessionStore.get_model_class().objects
+    with after(db.SessionStore, "_find_written", lambda: rows.filter(pk=key).delete()):
+        assert reopen(key).get("colour") == "green"
+    assert is_over(reopen, key)
+
+
+@pytest.mark.modes("sync")
+def test_what_a_transaction_takes_back_was_never_copied(store, key, reopen):
+    def fail():
+        with transaction.atomic(using=store.database):
+            change(store, key, colour="red")()
+            assert store.SessionStore(key)["colour"] == "red"
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        in_thread(fail)
+    assert reopen(key).get("colour") == "green"
+    assert reopen(key).get("colour") == "green"
+
+
+@pytest.mark.modes("sync")
+def test_what_a_transaction_changes_is_seen_by_others_when_it_is_over(store, key, reopen):
+    with transaction.atomic(using=store.database):
+        change(store, key, colour="red")()
+        assert in_thread(lambda: store.SessionStore(key)["colour"]) == "green"
+    assert in_thread(lambda: store.SessionStore(key)["colour"]) == "red"
+    with statements() as sent:
+        assert reopen(key).get("colour") == "red"
+    assert sent == []
+
+
+@pytest.mark.modes("sync")
+def test_a_logout_in_a_transaction_holds_when_it_is_over(store, key, reopen):
+    with transaction.atomic(using=store.database):
+        log_out(store, key)()
+        assert in_thread(lambda: store.SessionStore(key)["colour"]) == "green"
+    assert is_over(reopen, key)
+
+
+@pytest.mark.modes("sync")
+def test_a_logout_that_is_taken_back_leaves_the_session(store, key, reopen):
+    def fail():
+        with transaction.atomic(using=store.database):
+            log_out(store, key)()
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        in_thread(fail)
+    assert reopen(key).get("colour") == "green"
+
+
+def test_a_copy_that_another_program_wrote_does_not_count(store, key, reopen):
+    """A server on Django's own engine writes copies without a voucher."""
+    caches[store.cache].set(f"{cached_db.KEY_PREFIX}{key}", {"colour": "of nobody"}, 60)
+    assert reopen(key).get("colour") == "green"
+
+
+def test_a_new_generation_ends_the_trust_in_all_copies(store, key, reopen):
+    reopen(key).get("colour")
+    caches[store.cache].set(f"{cached_db.KEY_PREFIX}.generation", "another", None)
+    with statements() as sent:
+        assert reopen(key).get("colour") == "green"
+    assert len(sent) == 1
+    with statements() as sent:
+        assert reopen(key).get("colour") == "green"
+    assert sent == []
+
+
+def test_an_ended_session_can_be_told_from_one_that_was_never_copied(store, key, reopen):
+    """The mark stays, so that who is still reading the row leaves no copy behind."""
+    reopen(key).flush()
+    assert caches[store.cache].get(f"{cached_db.KEY_PREFIX}{key}.voucher") == "ended"
+    assert caches[store.cache].get(f"{cached_db.KEY_PREFIX}{key}") is None
