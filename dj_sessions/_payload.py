@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import pickle
 import zlib
@@ -10,6 +11,7 @@ from typing import Any, NoReturn, Protocol
 
 from django.core import signing
 
+from dj_sessions import _signing
 from dj_sessions.exceptions import SessionEncodeError
 
 _security = logging.getLogger("django.security.SuspiciousSession")
@@ -22,6 +24,8 @@ UNSTORABLE = (TypeError, ValueError, AttributeError, RecursionError, pickle.Pick
 
 #: How far to look for it: data that holds itself, or nests for ever, has no innermost part.
 _DEPTH = 32
+
+_JSON = json.JSONEncoder(separators=(",", ":"))
 
 _PLAIN = (
     "Store a plain value in its place (text, number, boolean, None, list, dictionary), or set "
@@ -42,7 +46,7 @@ def encode(data: Mapping[str, Any], serializer: Callable[[], Serializer], salt: 
     Raises SessionEncodeError, which names the place, for a value that the serializer cannot hold.
     """
     try:
-        return signing.dumps(data, salt=salt, serializer=serializer, compress=True)  # type: ignore[arg-type]
+        return _signing.sign(_dumps(data, serializer), salt, _compress_from(serializer))
     except UNSTORABLE as error:
         raise_encode_error(data, serializer().dumps, serializer.__name__, _PLAIN, error)
 
@@ -55,8 +59,11 @@ def decode(
     That is logged once, with the reason and without key or data. An error that no data can
     cause (a serializer's own TypeError, say) is raised.
     """
+    if not isinstance(text, str):
+        report_corruption(f"it is no text but of type {type(text).__name__}")
+        return None
     try:
-        data = signing.loads(text, salt=salt, serializer=serializer)  # type: ignore[arg-type]
+        data = serializer().loads(_signing.unsign(text, salt))
     except signing.BadSignature:
         report_corruption("its signature does not match")
     except UNREADABLE as error:
@@ -68,11 +75,6 @@ def decode(
     return None
 
 
-class _Unsigned(signing.TimestampSigner):
-    def sign(self, value: str) -> str:
-        return value
-
-
 def remainder(text: str) -> str:
     """Return what ``text``, made by ``encode()``, has beyond the data: time and signature."""
     return text.partition(":")[2]
@@ -80,9 +82,20 @@ def remainder(text: str) -> str:
 
 def rebuild(data: Mapping[str, Any], serializer: Callable[[], Serializer], remainder: str) -> str:
     """Return the text that ``encode()`` once made of ``data``, given what it had beyond that."""
-    signer = _Unsigned()
-    value = signer.sign_object(data, serializer=serializer, compress=True)  # type: ignore[arg-type]
-    return f"{value}:{remainder}"
+    packed = _signing.pack(_dumps(data, serializer), _compress_from(serializer))
+    return f"{packed}:{remainder}"
+
+
+def _compress_from(serializer: object) -> int:
+    """Return how many bytes a serializer wants compressed; any number, if it does not say."""
+    size: int = getattr(serializer, "compress_from", 0)
+    return size
+
+
+def _dumps(data: Mapping[str, Any], serializer: Callable[[], Serializer]) -> bytes:
+    if serializer is signing.JSONSerializer:  # which makes an encoder each time
+        return _JSON.encode(data).encode("latin-1")
+    return serializer().dumps(data)
 
 
 def report_corruption(reason: str) -> None:

@@ -97,7 +97,7 @@ def test_a_setting_cannot_be_set_here(name):
 
 
 def test_other_modules_take_their_settings_from_here():
-    """Only what concerns the site as a whole is read elsewhere, by the app and its checks."""
+    """Only what concerns the site as a whole is read elsewhere, where it is needed."""
     elsewhere = {}
     package = Path(dj_sessions.__file__).parent
     for path in package.rglob("*.py"):
@@ -112,5 +112,6 @@ def test_other_modules_take_their_settings_from_here():
             elsewhere[path.relative_to(package).as_posix()] = read
     assert elsewhere == {
         "apps.py": {"INSTALLED_APPS"},
+        "_signing.py": {"SECRET_KEY", "SECRET_KEY_FALLBACKS"},
         "checks.py": {"CACHES", "INSTALLED_APPS", "MIDDLEWARE", "is_overridden"},
     }

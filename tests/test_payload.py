@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from dj_sessions import _payload
 from dj_sessions.exceptions import SessionEncodeError
-from dj_sessions.serializers import JSONSerializer, PickleSerializer
+from dj_sessions.serializers import FastJSONSerializer, JSONSerializer, PickleSerializer
 
 SALT = "django.contrib.sessions.SessionStore"
 SECURITY = "django.security.SuspiciousSession"
@@ -307,3 +307,23 @@ def test_what_is_not_at_fault_is_never_named():
     with pytest.raises(SessionEncodeError) as caught:
         encode({"fine": {"x": [1, 2]}, "bad": {"also fine": 1, "worse": [{"end": {1}}]}})
     assert caught.value.path == "session['bad']['worse'][0]['end']"
+
+
+@pytest.mark.parametrize("thing", [b"bytes", None, 7])
+def test_what_is_no_text_is_corrupt(thing, caplog):
+    assert decode(thing) is None
+    assert caplog.messages == [
+        f"Session data corrupted: it is no text but of type {type(thing).__name__}"
+    ]
+
+
+def test_a_serializer_says_what_is_too_small_to_be_compressed():
+    small, large = {"a": "x" * 100}, {"a": "x" * 1000}
+    assert encode(small, JSONSerializer).startswith(".")
+    assert not encode(small, FastJSONSerializer).startswith(".")
+    assert encode(large, FastJSONSerializer).startswith(".")
+    for data in (small, large):
+        text = encode(data, FastJSONSerializer)
+        assert decode(text) == signing.loads(text, salt=SALT) == data
+        remainder = _payload.remainder(text)
+        assert _payload.rebuild(data, FastJSONSerializer, remainder) == text

@@ -6,6 +6,7 @@ import pickle
 import pytest
 from django.contrib.sessions import serializers as django_serializers
 from django.core import signing
+from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +30,55 @@ def test_a_session_may_be_given_another_serializer():
     session = SessionBase()
     session.serializer = serializers.PickleSerializer
     assert session.decode(session.encode({"a": {1}})) == {"a": {1}}
+
+
+PLAIN = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.sampled_from([2**63, -(2**64), 10**40, 1e16, -0.0, "\ud800", "0" * 30, True, 1.0]),
+    lambda children: st.lists(children) | st.dictionaries(st.text() | st.integers(), children),
+    max_leaves=8,
+)
+
+
+def alike(value):
+    """Told apart by type as well: 1, 1.0 and True are three things."""
+    return repr(value)
+
+
+@given(st.dictionaries(st.text(), PLAIN))
+def test_either_json_serializer_reads_what_the_other_wrote(data):
+    fast, plain = serializers.FastJSONSerializer(), serializers.JSONSerializer()
+    expected = alike(plain.loads(plain.dumps(data)))
+    assert alike(fast.loads(plain.dumps(data))) == expected
+    assert alike(plain.loads(fast.dumps(data))) == expected
+    assert alike(fast.loads(fast.dumps(data))) == expected
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_no_json_but_the_standard_library_writes_is_written_and_read(value):
+    fast = serializers.FastJSONSerializer()
+    assert repr(fast.loads(fast.dumps({"a": value}))) == repr({"a": value})
+
+
+@pytest.mark.parametrize("value", [{1}, b"bytes", datetime.date(2031, 5, 17), object()])
+def test_the_fast_serializer_refuses_what_the_plain_one_refuses(value):
+    for serializer in (serializers.FastJSONSerializer(), serializers.JSONSerializer()):
+        with pytest.raises(TypeError):
+            serializer.dumps({"a": value})
+
+
+def test_the_fast_serializer_does_not_write_its_text_as_the_plain_one_would_not_read():
+    assert serializers.FastJSONSerializer().dumps({"a": "schl\u00fcssel"}).isascii()
+
+
+def test_without_orjson_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(serializers, "orjson", None)
+    with pytest.raises(ImproperlyConfigured, match=r"django-dj-sessions\[fast\]"):
+        serializers.FastJSONSerializer()
 
 
 @given(st.dictionaries(st.text() | st.integers(), st.sets(st.integers()) | st.dates()))

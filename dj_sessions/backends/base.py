@@ -81,7 +81,7 @@ class SessionBase(Twinned, SessionLifetime):
 
     def _validate_session_key(self, key: object) -> bool:
         """Tell whether ``key`` may be a key: only then is the store asked for it."""
-        return _keys.is_custom_key(key) if self._makes_own_keys() else _keys.is_key(key)
+        return _keys.is_key(key) or (self._makes_own_keys() and _keys.is_custom_key(key))
 
     @classmethod
     def _makes_own_keys(cls) -> bool:

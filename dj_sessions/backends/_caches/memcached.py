@@ -61,11 +61,11 @@ class MemcachedSwap(CacheSwap):
         return self.swap(names.voucher, voucher, expected, age)
 
     def void_copy(self, names: Names, mark: Any, age: int, keep: tuple[Any, ...] = ()) -> None:
-        if not keep:  # both at once; None is what a miss looks like to Django's own engine
-            self.cache.set_many({names.voucher: self.decode(mark), names.copy: None}, age)
-            return
-        while not self._mark(names.voucher, mark, age, keep):
-            continue
+        if keep:
+            while not self._mark(names.voucher, mark, age, keep):
+                continue
+        else:
+            self.cache.set(names.voucher, self.decode(mark), age)
         self.cache.delete(names.copy)
 
     def _mark(self, key: str, mark: Any, age: int, keep: tuple[Any, ...]) -> bool:

@@ -88,6 +88,11 @@ class RedisSwap(CacheSwap):
         return self.cache.make_and_validate_key(key)
 
     def client(self) -> Any:
+        return self._client
+
+    @cached_property
+    def _client(self) -> Any:
+        # Django makes one for each command, which takes nearly as long as the command.
         return self.cache._cache.get_client(None, write=True)
 
     def _run(self, script: Any, keys: Iterable[str], arguments: list[Any]) -> Any:
