@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,10 @@ class Decision:
     vary: bool = False
 
 
+#: What is owed to a session that nobody touched.
+NOTHING: Final = Decision()
+
+
 def decide(state: State) -> Decision:
     """Return what a response owes the session.
 
@@ -42,4 +47,6 @@ def decide(state: State) -> Decision:
     if state.empty:
         return Decision(delete_cookie=state.has_cookie, vary=state.has_cookie or state.accessed)
     save = (state.modified or state.save_every_request) and state.status < 500
+    if not (save or state.accessed):
+        return NOTHING
     return Decision(save=save, set_cookie=save, vary=state.accessed or save)

@@ -16,7 +16,7 @@ from django.utils.deprecation import MiddlewareMixin
 
 from dj_sessions import _cookies
 from dj_sessions._cookies import CookieAttributes
-from dj_sessions._policy import Decision, State
+from dj_sessions._policy import NOTHING, Decision, State
 from dj_sessions._policy import decide as decide_by_rules
 from dj_sessions._twins import Mode, Twinned, at_once, finish, in_async, in_sync, twin_of
 from dj_sessions.conf import conf
@@ -89,6 +89,8 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
         if not _is_session(getattr(request, "session", None)):
             return response
         decision = self._decide(request, response)
+        if decision is NOTHING:
+            return response
         return finish(self._commit(in_sync, request, response, decision))
 
     aprocess_request = at_once(process_request)
@@ -98,6 +100,8 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
         if not _is_session(getattr(request, "session", None)):
             return response
         decision, session = self._decide(request, response), request.session
+        if decision is NOTHING:
+            return response
         if _is_at_home_in_the_loop(session):
             return await self._commit(in_async, request, response, decision)
         if decision.save or decision.set_cookie:

@@ -143,14 +143,14 @@ class StoredSession(SessionBase):
         record = await mode(self._record, self._arecord, data)
         if not await mode(self._insert, self._ainsert, key, record):
             raise CreateError("The session key is taken.")
-        self._baseline = record
+        self._baseline = Record(record.payload)
 
     async def _save_over(self, mode: Mode, key: str, data: dict[str, Any]) -> None:
         expected = await self._swappable(mode, key, self._baseline)
         for _ in range(SAVE_ATTEMPTS):
             record = await mode(self._record, self._arecord, data)
             if await mode(self._replace, self._areplace, key, record, expected):
-                self._baseline = record
+                self._baseline = Record(record.payload)
                 return
             current = await mode(self._read_latest, self._aread_latest, key)
             if current is None or await self._is_over_now(mode, current):
