@@ -71,8 +71,10 @@ class Copies:
     def look(self, name: str) -> Sight:
         """Return what the cache has; one that cannot be read has nothing to copy to."""
         names = self._names(name)
+        # Asked first: a cache that answers again is told, but after it has said what it had.
+        is_behind = self.outage.is_behind(name)
         found = self.outage.guard("reading from", self.cache, self.swap.read_many, names)
-        if found is None or self.outage.is_behind(name):
+        if found is None or is_behind:
             return HIDDEN
         copy, voucher, generation = found
         said, word = self._text(voucher), self._text(generation)

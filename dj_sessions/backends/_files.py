@@ -44,7 +44,7 @@ def replace(path: Path, content: bytes, *, durable: bool = False) -> None:
     try:
         temporary.replace(path)
     except BaseException:
-        temporary.unlink()
+        temporary.unlink(missing_ok=True)  # it may have been done, whatever was reported
         raise
     _keep_names(path.parent, durable)
 

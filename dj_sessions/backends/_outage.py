@@ -33,7 +33,9 @@ class Outage:
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
+        #: Held while the cache is told something, which may take as long as its client waits.
+        self._telling = threading.Lock()
         self._pending: dict[str, Message] = {}
         self._teller: threading.Thread | None = None
         self._logged_at = float("-inf")
@@ -65,7 +67,8 @@ class Outage:
             self._pending[name] = message
             if len(self._pending) > MOST_PENDING:
                 self._pending = dict.fromkeys(self._pending, instead)
-            if self._teller is None:
+            # In a process that was forked off, the thread of its parent is not alive.
+            if self._teller is None or not self._teller.is_alive():
                 self._teller = threading.Thread(
                     target=self._keep_telling, name=f"sessions-{self.alias}", daemon=True
                 )
@@ -73,24 +76,29 @@ class Outage:
 
     def tell(self, cache: BaseCache | None = None) -> bool:
         """Tell the cache what it missed; tell whether it knows everything now."""
-        with self._lock:
+        with self._telling:
             for name, message in list(self._pending.items()):
-                if name not in self._pending:
+                if self._pending.get(name) is not message:
                     continue
                 try:
                     message(caches[self.alias] if cache is None else cache)
                 except Exception:  # noqa: BLE001 # the outage goes on
                     return False
-                told = [n for n, other in self._pending.items() if other is message]
-                for each in told:
-                    del self._pending[each]
+                self._was_told(message)
         return True
+
+    def _was_told(self, message: Message) -> None:
+        with self._lock:
+            left = {n: other for n, other in self._pending.items() if other is not message}
+            self._pending = left
 
     def _keep_telling(self) -> None:
         while True:
             time.sleep(RETRY_INTERVAL)
+            if not self.tell():
+                continue
             with self._lock:
-                if self.tell():
+                if not self._pending:
                     self._teller = None
                     break
         caches[self.alias].close()  # this thread's own connection

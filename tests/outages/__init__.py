@@ -1,0 +1,1 @@
+"""What happens when a store fails: provoked on real stores, compared with the documentation."""

@@ -1,0 +1,156 @@
+"""Storage calls that fail: a statement, a cache command, a call of the file system.
+
+    with faults(store, "cache", lambda number: number == 2) as met:
+        session.save()
+
+`met.failed` counts the calls that failed. A call fails before it was made, or after, when its
+answer is lost.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import io
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from django.core.cache.backends.locmem import LocMemCache
+from django.db import OperationalError, connections
+from pymemcache.client.base import Client
+from pymemcache.exceptions import MemcacheServerError
+from redis.connection import AbstractConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from dj_sessions.backends._caches.locmem import LocMemSwap
+from tests.stores import Store
+
+#: What every error here says, by which a test knows it.
+WORDS = "a fault on purpose"
+
+LOCMEM = {
+    LocMemSwap: ("read_many", "swap", "write_copy", "void_copy"),
+    LocMemCache: ("get", "set", "add", "delete", "has_key"),
+}
+#: The calls that change names, which may have been done although they report a failure.
+NAMING = ("link", "replace", "unlink")
+
+
+@dataclass
+class Faults:
+    """Counts the storage calls, and lets those fail whose number `fails`."""
+
+    fails: Callable[[int], bool]
+    is_late: bool
+    calls: int = 0
+    failed: int = 0
+
+    def pass_on(self, error: Exception, call: Callable[[], Any], instead: Any = None) -> Any:
+        """Make the call unless it is to fail; then only do `instead`, or make it late."""
+        is_due = self.fails(self.calls)
+        self.calls += 1
+        if not is_due:
+            return call()
+        self.failed += 1
+        if instead is not None:
+            instead()
+        elif self.is_late:
+            call()
+        raise error
+
+    def around(self, owner: Any, name: str, error: Callable[[], Exception]) -> Any:
+        """Return a patch of the method `name`."""
+        original = getattr(owner, name)
+
+        @wraps(original)
+        def method(*args: Any, **kwargs: Any) -> Any:
+            return self.pass_on(error(), lambda: original(*args, **kwargs))
+
+        return mock.patch.object(owner, name, method)
+
+
+@contextmanager
+def faults(
+    store: Store, part: str, fails: Callable[[int], bool], *, late: bool = False
+) -> Iterator[Faults]:
+    """Let calls of a part of the store, "database", "cache" or "files", fail in the block."""
+    met = Faults(fails, late)
+    with ExitStack() as stack:
+        {"database": _database, "cache": _cache, "files": _files}[part](stack, met, store)
+        yield met
+
+
+def is_on_purpose(error: BaseException) -> bool:
+    return WORDS in str(error)
+
+
+def _database(stack: ExitStack, met: Faults, store: Store) -> None:
+    def execute(original: Any, *args: Any) -> Any:
+        return met.pass_on(OperationalError(WORDS), lambda: original(*args))
+
+    stack.enter_context(connections[store.database].execute_wrapper(execute))
+
+
+def _cache(stack: ExitStack, met: Faults, store: Store) -> None:
+    if store.cache in ("redis", "django_redis"):
+        name = "read_response" if met.is_late else "send_packed_command"
+        stack.enter_context(
+            met.around(AbstractConnection, name, lambda: RedisConnectionError(WORDS))
+        )
+    elif store.cache == "memcached":
+        for name in ("_fetch_cmd", "_store_cmd", "_misc_cmd"):
+            stack.enter_context(met.around(Client, name, lambda: MemcacheServerError(WORDS)))
+    else:
+        for owner, names in LOCMEM.items():
+            for name in names:
+                stack.enter_context(met.around(owner, name, lambda: RuntimeError(WORDS)))
+
+
+def _files(stack: ExitStack, met: Faults, store: Store) -> None:
+    opened, directory = io.open, str(store.path)
+
+    def fail() -> OSError:
+        return OSError(errno.EIO, WORDS)
+
+    def open_file(path: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(path, int):
+            return _HalfWriter(opened(path, *args, **kwargs), met)
+        if not str(path).startswith(directory):
+            return opened(path, *args, **kwargs)
+        return met.pass_on(fail(), lambda: opened(path, *args, **kwargs), instead=lambda: None)
+
+    stack.enter_context(mock.patch("io.open", open_file))
+    for name in NAMING:
+        stack.enter_context(met.around(os, name, fail))
+    stack.enter_context(met.around(fcntl, "flock", fail))
+
+
+class _HalfWriter:
+    """A file that, where it is to fail, has written half of it."""
+
+    def __init__(self, file: Any, met: Faults) -> None:
+        self._file, self._met = file, met
+
+    def __enter__(self) -> _HalfWriter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def write(self, content: bytes) -> int:
+        def write_half() -> None:
+            self._file.write(content[: len(content) // 2])
+
+        no_space = OSError(errno.ENOSPC, WORDS)
+        return self._met.pass_on(no_space, lambda: self._file.write(content), write_half)
+
+
+def whole_names(directory: Path) -> list[str]:
+    """The names of the files that are sessions, and not on the way to be one."""
+    return sorted(path.name for path in directory.iterdir() if "_out_" not in path.name)

@@ -1,0 +1,170 @@
+"""Stores that a test may make fail: the same servers as everywhere, reached through a proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from django.core.cache import caches, close_caches
+from django.db import close_old_connections, connections
+from django.test import override_settings
+
+from dj_sessions.backends import _outage
+from tests import router, services
+from tests.outages.disks import small_disk
+from tests.outages.servers import OwnServer, Proxy
+
+#: The alias of the database, and of the cache, that may fail.
+FRAGILE = "fragile"
+
+#: Settings under which no client waits longer than a test may.
+REDIS = "django.core.cache.backends.redis.RedisCache"
+DJANGO_REDIS = "django_redis.cache.RedisCache"
+MEMCACHED = "django.core.cache.backends.memcached.PyMemcacheCache"
+CACHES = {
+    "Redis": (REDIS, {"socket_timeout": 0.2}),
+    "django-redis": (DJANGO_REDIS, {"SOCKET_TIMEOUT": 0.2}),
+    "Memcached": (MEMCACHED, {"timeout": 0.2, "retry_attempts": 0, "dead_timeout": 0}),
+}
+DATABASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "PostgreSQL": (
+        "postgres",
+        {
+            "connect_timeout": 2,
+            "options": "-c lock_timeout=100",
+        },
+    ),
+    "MariaDB": (
+        "mariadb",
+        {
+            "connect_timeout": 1,
+            "read_timeout": 1,
+            "init_command": "SET SESSION innodb_lock_wait_timeout = 0, lock_wait_timeout = 0",
+        },
+    ),
+    "SQLite": ("default", {"timeout": 0.2}),
+}
+
+
+@dataclass
+class Place:
+    """Where the sessions of a test are kept, and by what they can be made to fail."""
+
+    engine: str
+    database: str | None = None
+    cache: str | None = None
+    path: Path | None = None
+    database_proxy: Any = None
+    cache_proxy: Any = None
+    cache_server: OwnServer | None = None
+    keys: list[str] = field(default_factory=list)
+
+    @property
+    def SessionStore(self) -> Any:
+        return import_module(f"dj_sessions.backends.{self.engine}").SessionStore
+
+
+@contextmanager
+def place(
+    engine: str,
+    directory: Path,
+    *,
+    database: str | None = None,
+    cache: str | None = None,
+    cache_server: OwnServer | None = None,
+) -> Iterator[Place]:
+    """Have `engine` keep its sessions in a `database`, a `cache` of `cache_server`, or files."""
+    made = Place(engine, database, cache, cache_server=cache_server)
+    settings: dict[str, Any] = {"SESSION_ENGINE": f"dj_sessions.backends.{engine}"}
+    with ExitStack() as stack:
+        if database:
+            made.database_proxy = stack.enter_context(fragile_database(database, directory))
+            stack.enter_context(router.use(FRAGILE))
+        if cache and cache_server:
+            made.cache_proxy = stack.enter_context(fragile_cache(cache, cache_server))
+            settings["SESSION_CACHE_ALIAS"] = FRAGILE
+        if engine == "file":
+            made.path = stack.enter_context(small_disk(directory)) / "sessions"
+            made.path.mkdir()
+            settings["SESSION_FILE_PATH"] = made.path
+        stack.enter_context(override_settings(**settings))
+        yield made
+
+
+@contextmanager
+def fragile_database(store: str, directory: Path) -> Iterator[Proxy | Path]:
+    """The test database of `store` under the alias FRAGILE; yields the way to it.
+
+    A table on SQLite is a new one, in a file on a disk of its own.
+    """
+    alias, options = DATABASES[store]
+    values = deepcopy(connections[alias].settings_dict)
+    values["OPTIONS"] = {**values["OPTIONS"], **options}
+    values["CONN_MAX_AGE"] = None  # what a failure does to a connection is to last
+    with ExitStack() as stack:
+        way: Proxy | Path
+        if store == "SQLite":
+            way = stack.enter_context(small_disk(directory)) / "sessions.sqlite3"
+            values["NAME"] = str(way)
+        else:
+            way = Proxy(services.run().services[alias])
+            stack.callback(way.close)
+            values.update(HOST="127.0.0.1", PORT=way.port)
+        connections.settings[FRAGILE] = values
+        stack.callback(_forget_database)
+        if store == "SQLite":
+            from dj_sessions.models import Session
+
+            with connections[FRAGILE].schema_editor() as editor:
+                editor.create_model(Session)
+        yield way
+
+
+def begin_request() -> None:
+    """Let go of connections, as a server does at the beginning and the end of each request."""
+    close_old_connections()
+    close_caches()
+
+
+def _forget_database() -> None:
+    connections[FRAGILE].close()
+    del connections[FRAGILE]
+    del connections.settings[FRAGILE]
+
+
+@contextmanager
+def fragile_cache(store: str, server: OwnServer) -> Iterator[Proxy]:
+    """The cache on `server` under the alias FRAGILE; yields the way to it."""
+    backend, options = CACHES[store]
+    scheme = "" if store == "Memcached" else "redis://"
+    with ExitStack() as stack:
+        way = Proxy(server.at)
+        stack.callback(way.close)
+        caches.settings[FRAGILE] = {
+            "BACKEND": backend,
+            "LOCATION": f"{scheme}127.0.0.1:{way.port}",
+            "KEY_PREFIX": "",
+            "OPTIONS": dict(options),
+        }
+        stack.callback(_forget_cache)
+        stack.enter_context(mock.patch.object(_outage, "RETRY_INTERVAL", 0.05))
+        yield way
+        way.restore()
+        caches[FRAGILE].close()
+        _outage.of(FRAGILE).tell()
+        caches[FRAGILE].clear()
+
+
+def _forget_cache() -> None:
+    outage = _outage._outages.pop(FRAGILE, None)
+    if outage and outage._teller:  # it asks for the cache once more
+        outage._teller.join()
+    caches[FRAGILE].close()
+    del caches[FRAGILE]
+    del caches.settings[FRAGILE]
