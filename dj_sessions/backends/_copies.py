@@ -23,6 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from dj_sessions._payload import UNREADABLE
 from dj_sessions.backends import _outage
 from dj_sessions.backends._caches import CacheSwap, Names, swap_of
 
@@ -176,7 +177,10 @@ class Copies:
         return self.alias, str(self.cache.make_key(self.generation))
 
     def _text(self, raw: Any) -> str:
-        value = None if raw is None else self.swap.decode(raw)
+        try:
+            value = None if raw is None else self.swap.decode(raw)
+        except UNREADABLE:  # somebody else wrote it
+            return ""
         return value if isinstance(value, str) else ""
 
     def _names(self, name: str) -> Names:

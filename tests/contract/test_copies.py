@@ -10,6 +10,7 @@ from django.core.cache import caches
 from django.db import transaction
 
 from dj_sessions.backends import cached_db, db
+from dj_sessions.backends._caches import swap_of
 from dj_sessions.exceptions import UpdateError
 from tests.contract.moments import after, before
 from tests.counters import round_trips, statements
@@ -219,3 +220,16 @@ def test_an_ended_session_can_be_told_from_one_that_was_never_copied(store, key,
     reopen(key).flush()
     assert caches[store.cache].get(f"{cached_db.KEY_PREFIX}{key}.voucher") == "ended"
     assert caches[store.cache].get(f"{cached_db.KEY_PREFIX}{key}") is None
+
+
+def test_a_voucher_that_cannot_be_read_counts_as_none(store, key, reopen):
+    if store.cache in ("redis", "django_redis"):
+        swap = swap_of(caches[store.cache])
+        swap.client().set(swap.name(f"{cached_db.KEY_PREFIX}{key}.voucher"), b"\x80no pickle", ex=60)
+    else:
+        caches[store.cache].set(f"{cached_db.KEY_PREFIX}{key}.voucher", ["no", "text"], 60)
+    assert reopen(key).get("colour") == "green"
+    session = reopen(key)
+    session.set("colour", "red")
+    session.save()
+    assert reopen(key).get("colour") == "red"
