@@ -79,8 +79,7 @@ class SessionStore(CacheUser):
         return self._swap.swap(name, record.payload, was, record.age)
 
     def _remove(self, key: str) -> bool:
-        removed: Any = self._cache.delete(self._cache_key_of(key))
-        return removed is None or bool(removed)  # a cache that does not tell is taken at its word
+        return self._swap.remove(self._cache_key_of(key))
 
     def _holds(self, key: str) -> bool:
         return self._cache.has_key(self._cache_key_of(key))

@@ -1,7 +1,7 @@
 """Compare-and-swap on caches, whose common API has none.
 
-An adapter is chosen by the cache's class, and only where that class's own ``get``, ``set`` and
-``add`` are what the cache uses: whoever overrides them is asked instead.
+An adapter is chosen by the cache's class, and only where that class's own ``get``, ``set``, ``add``
+and ``delete`` are what the cache uses: whoever overrides them is asked instead.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _choose(cache: Any) -> CacheSwap:
 
 def _is_plain(cache: BaseCache, kind: type) -> bool:
     return isinstance(cache, kind) and all(
-        getattr(type(cache), verb) is getattr(kind, verb) for verb in ("get", "set", "add")
+        getattr(type(cache), verb) is getattr(kind, verb) for verb in ("get", "set", "add", "delete")
     )
 
 

@@ -67,6 +67,11 @@ class CacheSwap:
         self.cache.set(key, self.decode(raw), age)
         return True
 
+    def remove(self, key: str) -> bool:
+        """Forget what is stored; tell whether there was anything, as far as the cache says."""
+        removed: Any = self.cache.delete(key)
+        return removed is None or bool(removed)
+
     # A copy with its voucher
 
     def write_copy(

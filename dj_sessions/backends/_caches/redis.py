@@ -74,6 +74,9 @@ class RedisSwap(CacheSwap):
         old = ("any", b"") if expected is None else ("expect", expected)
         return bool(self._run(self._swap, [key], [*old, raw, int(age)]))
 
+    def remove(self, key: str) -> bool:
+        return bool(self.client().delete(self.name(key)))
+
     def write_copy(
         self, names: Names, entries: tuple[Any, Any, Any], expected: Any, age: int
     ) -> bool | None:
