@@ -108,6 +108,9 @@ def assert_is_command(words):
         case ["python", "-m", ("venv" | "pytest") as module, *arguments]:
             assert importlib.util.find_spec(module)
             assert arguments in ([], [".venv"])
+        case ["python", "-m", module, *arguments] if module.startswith("tests."):
+            shown = subprocess.check_output([sys.executable, "-m", module, "--help"], text=True)
+            assert {word for word in arguments if word.startswith("-")} <= set(shown.split())
         case ["sphinx-build", "-W", "-b", "html", source, _]:
             assert (ROOT / source / "conf.py").exists()
         case ["git", "grep", "-n", "contrib.sessions"]:

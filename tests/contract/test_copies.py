@@ -223,11 +223,12 @@ def test_an_ended_session_can_be_told_from_one_that_was_never_copied(store, key,
 
 
 def test_a_voucher_that_cannot_be_read_counts_as_none(store, key, reopen):
+    voucher = f"{cached_db.KEY_PREFIX}{key}.voucher"
     if store.cache in ("redis", "django_redis"):
         swap = swap_of(caches[store.cache])
-        swap.client().set(swap.name(f"{cached_db.KEY_PREFIX}{key}.voucher"), b"\x80no pickle", ex=60)
+        swap.client().set(swap.name(voucher), b"\x80no pickle", ex=60)
     else:
-        caches[store.cache].set(f"{cached_db.KEY_PREFIX}{key}.voucher", ["no", "text"], 60)
+        caches[store.cache].set(voucher, ["no", "text"], 60)
     assert reopen(key).get("colour") == "green"
     session = reopen(key)
     session.set("colour", "red")

@@ -44,7 +44,8 @@ def _choose(cache: Any) -> CacheSwap:
 
 def _is_plain(cache: BaseCache, kind: type) -> bool:
     return isinstance(cache, kind) and all(
-        getattr(type(cache), verb) is getattr(kind, verb) for verb in ("get", "set", "add", "delete")
+        getattr(type(cache), verb) is getattr(kind, verb)
+        for verb in ("get", "set", "add", "delete")
     )
 
 

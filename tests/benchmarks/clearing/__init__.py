@@ -1,0 +1,1 @@
+"""clearsessions on many expired rows, beside a process that keeps saving live sessions."""

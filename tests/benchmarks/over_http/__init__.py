@@ -1,0 +1,1 @@
+"""Sessions under a real server and a real load: gunicorn for WSGI, uvicorn for ASGI."""
