@@ -3,7 +3,7 @@
 Every test runs on both packages; `package.shows(flaw)` asserts that Django's has the flaw and
 ours has not, so that the list stays true when Django mends something. The numbers are those of
 the list of known flaws. Of its lines, 7, 13, 16 and 23 are about how code is written, which no
-behaviour shows; 8, 28 and the races of 27 are about outages and locking, and tested with those.
+behaviour shows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import resource
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -37,7 +37,11 @@ from django.test import (
 )
 from django.utils import timezone
 
+from dj_sessions.backends import _outage
+from dj_sessions.backends._caches.locmem import LocMemSwap
+from dj_sessions.exceptions import UpdateError
 from tests import router, services
+from tests.contract.moments import after, before
 from tests.contract.visits import varies_on_cookie
 from tests.counters import round_trips, statements, thread_hops
 
@@ -215,6 +219,25 @@ def test_flaw_06_a_task_loses_what_another_task_of_the_request_has_set(package):
 # Failure turned into something else
 
 
+@contextmanager
+def without_cache() -> Iterator[None]:
+    """Let every call of the local-memory cache fail, whoever makes it."""
+    gone = ConnectionError("the cache is away")
+    with mock.patch.object(LocMemCache, "make_and_validate_key", side_effect=gone):
+        yield
+
+
+def test_flaw_08_a_cache_that_fails_logs_the_user_out(package):
+    session = package.store("cache")(package.saved("cache", colour="green"))
+    with without_cache():
+        try:
+            colour = session.get("colour")
+        except ConnectionError as error:
+            colour = error
+    package.shows(colour is None)
+    package.shows(session.session_key is None)
+
+
 def test_flaw_09_a_database_that_fails_is_called_a_deleted_session(package):
     session = package.store("db")(package.saved("db", colour="green"))
     session["colour"] = "red"
@@ -344,6 +367,63 @@ def test_flaw_19_the_text_of_a_row_is_its_secret_key(package):
 
 
 # Races and waste
+
+
+def is_alive(package, engine, key):
+    return package.store(engine)(key).get("colour") is not None
+
+
+def log_out(package, engine, key):
+    return lambda: package.store(engine)(key).flush()
+
+
+def test_flaw_27_a_logout_while_the_cache_engine_saves_brings_the_session_back(package):
+    key = package.saved("cache", colour="green")
+    session = package.store("cache")(key)
+    session["colour"] = "red"
+    writing = (LocMemCache, "set") if package.is_django else (LocMemSwap, "swap")
+    with before(*writing, log_out(package, "cache", key)), suppress(UpdateError):
+        session.save()
+    package.shows(is_alive(package, "cache", key))
+
+
+def test_flaw_27_a_logout_while_cached_db_reads_leaves_a_copy(package):
+    key = package.saved("cached_db", colour="green")
+    caches["default"].clear()
+    store = package.store("cached_db")
+    reading = "_get_session_from_db" if package.is_django else "_find_written"
+    with after(store, reading, log_out(package, "cached_db", key)):
+        assert store(key).get("colour") == "green"
+    package.shows(is_alive(package, "cached_db", key))
+
+
+def test_flaw_27_deleting_the_row_leaves_the_user_logged_in_from_the_cache(package):
+    key = package.saved("cached_db", colour="green")
+    package.store("cached_db").get_model_class().objects.filter(pk=key).delete()
+    package.shows(is_alive(package, "cached_db", key))
+
+
+def test_flaw_28_a_logout_without_the_cache_fails_and_does_not_hold(package):
+    key = package.saved("cached_db", colour="green")
+    with without_cache():
+        try:
+            package.store("cached_db")(key).flush()
+            failed = False
+        except ConnectionError:
+            failed = True
+    _outage.of("default").tell()
+    package.shows(failed)
+    package.shows(is_alive(package, "cached_db", key))
+
+
+def test_flaw_28_reading_without_the_cache_is_an_error(package):
+    key = package.saved("cached_db", colour="green")
+    with without_cache():
+        try:
+            colour = package.store("cached_db")(key).get("colour")
+        except ConnectionError:
+            colour = None
+    package.shows(colour is None)
 
 
 @pytest.mark.parametrize("engine", ["db", "cache", "cached_db", "file"])
