@@ -42,7 +42,9 @@ class Rows:
         self.fields = model._meta.concrete_fields
         self.changing = [field for field in self.fields if not field.primary_key]
         # No more than names of the model, quoted by the database's own rules, is put together.
-        self._find = f"SELECT {wanted}, {column['expire_date']} FROM {table} WHERE {key} AND {live}"  # noqa: S608
+        self._find = f"SELECT {wanted} FROM {table} WHERE {key} AND {live}"  # noqa: S608
+        also = column["expire_date"]
+        self._find_whole = f"SELECT {wanted}, {also} FROM {table} WHERE {key} AND {live}"  # noqa: S608
         self._insert = f"INSERT INTO {table} ({into}) VALUES ({values})"  # noqa: S608
         self._replace = f"UPDATE {table} SET {to} WHERE {key} AND {same}"  # noqa: S608
         self._replace_live = f"UPDATE {table} SET {to} WHERE {key} AND {live}"  # noqa: S608
@@ -50,14 +52,23 @@ class Rows:
         self._lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
         self._expiry = _converter(model, using)
 
-    def find(self, key: str, now: datetime, *, lock: bool = False) -> tuple[str, datetime] | None:
-        """Return payload and expiry of a live session; with ``lock``, as the last save left it."""
+    def find(self, key: str, now: datetime, *, lock: bool = False) -> str | None:
+        """Return the payload of a live session; with ``lock``, as the last save left it."""
+        row = self._fetch(self._find + self._lock if lock else self._find, key, now)
+        return None if row is None else row[0]
+
+    def find_whole(
+        self, key: str, now: datetime, *, lock: bool = False
+    ) -> tuple[str, datetime] | None:
+        """Return payload and expiry of a live session: reading a date takes its time."""
+        row = self._fetch(self._find_whole + self._lock if lock else self._find_whole, key, now)
+        return None if row is None else (row[0], self._expiry(row[1], connections[self.using]))
+
+    def _fetch(self, sql: str, key: str, now: datetime) -> Any:
         connection = connections[self.using]
-        sql = self._find + self._lock if lock else self._find
         with connection.cursor() as cursor:
             cursor.execute(sql, (key, connection.ops.adapt_datetimefield_value(now)))
-            row = cursor.fetchone()
-        return None if row is None else (row[0], self._expiry(row[1], connection))
+            return cursor.fetchone()
 
     def insert(self, instance: Model) -> None:
         """Insert a row; raises IntegrityError if its key is taken."""

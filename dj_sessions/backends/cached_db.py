@@ -10,11 +10,13 @@ from typing import Any, Final
 
 from django.db import router, transaction
 from django.db.models import signals
+from django.utils import timezone
 
 from dj_sessions import _payload
 from dj_sessions._twins import Mode, driven, finish, in_sync, in_thread
 from dj_sessions.backends._caching import CacheUser
 from dj_sessions.backends._copies import HIDDEN, UNSEEN, Copies, Sight
+from dj_sessions.backends._rows import Rows
 from dj_sessions.backends._transactions import in_transaction, reads_committed_rows
 from dj_sessions.backends._watched import OWN_RECEIVER
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
@@ -112,6 +114,10 @@ class SessionStore(CacheUser, DBStore):
             data = self._copies.swap.decode(record.payload)
             return data if isinstance(data, dict) else None
         return super()._data(record)
+
+    def _found(self, rows: Rows, key: str, lock: bool) -> RowRecord | None:
+        found = rows.find_whole(key, timezone.now(), lock=lock)
+        return RowRecord(*found) if found else None
 
     def _holds(self, key: str) -> bool:
         return self._look(key).raw is not None or super()._holds(key)

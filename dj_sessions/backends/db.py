@@ -19,7 +19,7 @@ from django.utils import timezone
 from dj_sessions._twins import Mode, driven, finish, in_sync, in_thread
 from dj_sessions.backends._purge import Purge
 from dj_sessions.backends._purge_rows import RowPurge
-from dj_sessions.backends._rows import rows_of
+from dj_sessions.backends._rows import Rows, rows_of
 from dj_sessions.backends._transactions import savepoint
 from dj_sessions.backends._watched import columns, delete_is_watched, pointing_at, save_is_watched
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
@@ -119,8 +119,11 @@ class SessionStore(StoredSession):
         rows = rows_of(self.model, using)
         if rows is None:
             return _loaded_from(self._find_instance(using, lock=lock))
-        found = rows.find(key, timezone.now(), lock=lock)
-        return RowRecord(*found) if found else None
+        return self._found(rows, key, lock)
+
+    def _found(self, rows: Rows, key: str, lock: bool) -> RowRecord | None:
+        payload = rows.find(key, timezone.now(), lock=lock)
+        return None if payload is None else RowRecord(payload)
 
     def _read_latest(self, key: str) -> Record | None:
         return finish(self._read_written_row(in_sync, key))
