@@ -200,12 +200,13 @@ class SessionStore(StoredSession):
 
     def _remove(self, key: str) -> bool:
         using = router.db_for_write(self.model)
-        watched = delete_is_watched(self.model) or any(pointing_at(self.model))
-        rows = None if watched else rows_of(self.model, using)
+        watched = delete_is_watched(self.model)
+        followed = watched or any(pointing_at(self.model))
+        rows = None if followed else rows_of(self.model, using)
         if rows is not None:
             return rows.remove(key)
         with savepoint(using):
-            if not delete_is_watched(self.model):
+            if not watched:
                 row = self.model(session_key=key)
                 row.is_ended_by_its_store = True
                 return bool(row.delete(using=using)[0])

@@ -153,22 +153,17 @@ class StoredSession(SessionBase):
                 self._baseline = Record(record.payload)
                 return
             current = await mode(self._read_latest, self._aread_latest, key)
-            if current is None or await self._is_over_now(mode, current):
+            theirs = None if current is None else self._data(current)
+            if current is None or await mode(
+                self._has_expired, self._ahas_expired, current, theirs or {}
+            ):
                 raise UpdateError("The session was deleted while it was in use.")
             if expected is not None:
-                self._take_over(data, expected, current)
+                if theirs is not None:  # what is corrupt is replaced
+                    base = self._data(expected) or {}
+                    take_over(data, base, theirs, self.resolve_conflict)
                 expected = self._baseline = current
         raise SessionConflict(SAVE_ATTEMPTS)
-
-    async def _is_over_now(self, mode: Mode, record: Record) -> bool:
-        data = self._data(record) or {}
-        return await mode(self._has_expired, self._ahas_expired, record, data)
-
-    def _take_over(self, data: dict[str, Any], expected: Record, current: Record) -> None:
-        """Merge what others stored since ``expected`` into ``data``."""
-        theirs = self._data(current)
-        if theirs is not None:  # what is corrupt is replaced
-            take_over(data, self._data(expected) or {}, theirs, self.resolve_conflict)
 
     def resolve_conflict(self, name: str, base: Any, ours: Any, theirs: Any) -> Any:
         """Return the value of a key that this session and another request's changed apart.

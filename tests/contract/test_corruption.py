@@ -81,6 +81,21 @@ def test_a_corrupt_payload_is_an_empty_session_and_one_line(store, save, spoil, 
         assert_one_line(caplog, key, SECRET, payload[:20])
 
 
+@pytest.mark.stores("db", "cached_db", "file")
+def test_a_payload_corrupted_while_it_is_in_use_is_one_line_and_replaced(
+    store, save, spoil, reopen, caplog
+):
+    for what, payload in corruptions(store).items():
+        key = save(colour="green")
+        session = reopen(key)
+        session.set("size", 3)
+        spoil(key, payload)
+        caplog.clear()
+        session.save()
+        assert_one_line(caplog, key, SECRET, payload[:20])
+        assert dict(reopen(key).items()) == {"colour": "green", "size": 3}, what
+
+
 @pytest.mark.stores("cache")
 def test_what_is_no_dictionary_is_an_empty_session_and_one_line(save, spoil, reopen, caplog):
     for payload in (SECRET, SECRET.encode(), [SECRET], 7, {SECRET}):
