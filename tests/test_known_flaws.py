@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -44,6 +43,7 @@ from tests import router, services
 from tests.contract.moments import after, before
 from tests.contract.visits import varies_on_cookie
 from tests.counters import round_trips, statements, thread_hops
+from tests.limits import full_disk
 
 LONG_AGO = datetime(2020, 2, 2, tzinfo=UTC)
 TWO_WEEKS = 1209600
@@ -113,17 +113,6 @@ def postgres(databases) -> Iterator[None]:
         pytest.skip(str(service))
     with router.use("postgres"):
         yield
-
-
-@contextmanager
-def full_disk(room: int) -> Iterator[None]:
-    """Let no file grow over `room` bytes, as the kernel does at a limit."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def age(path: Path, seconds: float) -> None:

@@ -2,9 +2,7 @@
 
 import errno
 import os
-import resource
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from tests.contract.traffic import traffic
+from tests.limits import full_disk
 
 pytestmark = pytest.mark.stores("file")
 
@@ -24,17 +23,6 @@ def no_umask():
     before = os.umask(0)
     yield
     os.umask(before)
-
-
-@contextmanager
-def full_disk():
-    """Refuse every byte after the first few of any file, as the kernel does at a limit."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def file_of(store, key):
@@ -65,7 +53,7 @@ def test_a_session_is_one_file_for_its_owner_only(store, no_umask, save, reopen)
 def test_a_new_session_that_does_not_fit_on_the_disk_is_an_error(store, new):
     session = new()
     session.set("colour", "green")
-    with full_disk(), pytest.raises(OSError) as caught:  # noqa: PT011 # its number follows
+    with full_disk(room=20), pytest.raises(OSError) as caught:  # noqa: PT011 # its number follows
         session.save()
     assert caught.value.errno == errno.EFBIG
     assert names(store) == []
@@ -75,7 +63,7 @@ def test_a_changed_session_that_does_not_fit_on_the_disk_is_an_error(store, save
     key = save(colour="green")
     session = reopen(key)
     session.set("colour", "red")
-    with full_disk(), pytest.raises(OSError) as caught:  # noqa: PT011 # its number follows
+    with full_disk(room=20), pytest.raises(OSError) as caught:  # noqa: PT011 # its number follows
         session.save()
     assert caught.value.errno == errno.EFBIG
     assert dict(reopen(key).items()) == {"colour": "green"}

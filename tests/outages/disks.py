@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.limits import full_disk
 
 #: Bytes of a disk of our own.
 SIZE = 256 * 1024
@@ -32,7 +33,7 @@ def small_disk(directory: Path) -> Iterator[Path]:
 def full(disk: Path) -> Iterator[None]:
     """Leave no byte on the disk; where it is none of our own, let no file take one."""
     if not os.path.ismount(disk):
-        with no_bytes():
+        with full_disk(room=0):
             yield
         return
     filler = disk / "filler"
@@ -47,17 +48,6 @@ def full(disk: Path) -> Iterator[None]:
         yield
     finally:
         filler.unlink()
-
-
-@contextmanager
-def no_bytes() -> Iterator[None]:
-    """Refuse every byte written to a file, as the kernel does at a limit."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -80,26 +81,34 @@ OUTAGE = {
 }
 
 
+@contextmanager
+def visiting(key: str) -> Iterator[list[Visitor]]:
+    """Have visitors of one session come and come again, until the block ends."""
+    stop = threading.Event()
+    visitors = [Visitor(f"visitor{n}", key, stop) for n in range(VISITORS)]
+    for visitor in visitors:
+        visitor.start()
+    try:
+        yield visitors
+    finally:
+        stop.set()
+        for visitor in visitors:
+            visitor.join(PATIENCE)
+
+
 def under_load(server: OwnServer, engine: Any) -> None:
     """Kill the server between two spells of visits, start it again, and count."""
     session = engine.SessionStore()
     session["colour"] = "green"
     session.save()
-    key, stop = session.session_key, threading.Event()
-    visitors = [Visitor(f"visitor{n}", key, stop) for n in range(VISITORS)]
-    for visitor in visitors:
-        visitor.start()
-    try:
+    key = session.session_key
+    with visiting(key) as visitors:
         wait_for_answers(visitors, SOME)
         server.kill()
         failed = [visitor.failed for visitor in visitors]
         wait_until(lambda: all(v.failed > n for v, n in zip(visitors, failed, strict=True)))
         server.start()
         wait_for_answers(visitors, SOME)
-    finally:
-        stop.set()
-        for visitor in visitors:
-            visitor.join(PATIENCE)
     begin_request()
     found = in_thread(lambda: dict(engine.SessionStore(key).items()))
     for visitor in visitors:
@@ -180,20 +189,12 @@ def test_the_cache_of_cached_db_is_killed_under_load(cache, own_postgres, own_se
         assert way
         session = engine.SessionStore()
         session.save()
-        stop = threading.Event()
-        visitors = [Visitor(f"visitor{n}", session.session_key, stop) for n in range(VISITORS)]
-        for visitor in visitors:
-            visitor.start()
-        try:
+        with visiting(session.session_key) as visitors:
             wait_for_answers(visitors, SOME)
             server.kill()
             wait_for_answers(visitors, SOME)
             server.start()
             wait_for_answers(visitors, SOME)
-        finally:
-            stop.set()
-            for visitor in visitors:
-                visitor.join(PATIENCE)
         begin_request()
         found = in_thread(lambda: dict(engine.SessionStore(session.session_key).items()))
         for visitor in visitors:
