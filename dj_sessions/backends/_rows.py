@@ -50,7 +50,8 @@ class Rows:
         self._replace_live = f"UPDATE {table} SET {to} WHERE {key} AND {live}"  # noqa: S608
         self._remove = f"DELETE FROM {table} WHERE {key}"  # noqa: S608
         self._lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
-        self._expiry = _converter(model, using)
+        expiry: Any = model._meta.get_field("expire_date")
+        self._expiry = expiry.get_col(model._meta.db_table)
 
     def find(self, key: str, now: datetime, *, lock: bool = False) -> str | None:
         """Return the payload of a live session; with ``lock``, as the last save left it."""
@@ -62,7 +63,14 @@ class Rows:
     ) -> tuple[str, datetime] | None:
         """Return payload and expiry of a live session: reading a date takes its time."""
         row = self._fetch(self._find_whole + self._lock if lock else self._find_whole, key, now)
-        return None if row is None else (row[0], self._expiry(row[1], connections[self.using]))
+        return None if row is None else (row[0], self._datetime(row[1]))
+
+    def _datetime(self, value: Any) -> datetime:
+        """Return the datetime that ``value``, read from the database, stands for."""
+        connection = connections[self.using]
+        for convert in connection.ops.get_db_converters(self._expiry):  # as USE_TZ says now
+            value = convert(value, self._expiry, connection)
+        return value  # type: ignore[no-any-return]
 
     def _fetch(self, sql: str, key: str, now: datetime) -> Any:
         connection = connections[self.using]
@@ -143,17 +151,3 @@ def _is_plain(field: Field[Any, Any]) -> bool:
         or hasattr(field, "get_placeholder")
         or hasattr(field, "get_placeholder_sql")
     )
-
-
-def _converter(model: type[Model], using: str) -> Callable[[Any, Any], datetime]:
-    """Return what makes a datetime of what this database returns for one."""
-    field: Any = model._meta.get_field("expire_date")
-    column = field.get_col(model._meta.db_table)
-    converters = connections[using].ops.get_db_converters(column)
-
-    def convert(value: Any, connection: Any) -> datetime:
-        for converter in converters:
-            value = converter(value, column, connection)
-        return value  # type: ignore[no-any-return]
-
-    return convert

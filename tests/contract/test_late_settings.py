@@ -9,6 +9,7 @@ from django.core.cache import caches
 from django.core.signing import JSONSerializer
 from django.test import AsyncRequestFactory, RequestFactory, override_settings
 
+from dj_sessions.backends._rows import _prepared
 from dj_sessions.middleware import SessionMiddleware
 from tests.contract.visits import make_view
 
@@ -127,6 +128,19 @@ def test_the_cache_is_the_one_of_the_settings_now(store, save):
         caches["another"].clear()
     assert caches[store.cache].get(prefix + one) == {"colour": "green"}
     assert caches[store.cache].get(prefix + other) is None
+
+
+@pytest.mark.stores("cached_db")
+def test_times_have_the_zone_that_the_settings_say_now(store, save, reopen):
+    """A load that misses the cache reads the date of the row."""
+    key = save(colour="green")
+    for use_tz in (True, False, True):
+        caches[store.cache].delete(f"{store.SessionStore.cache_key_prefix}{key}")
+        _prepared.cache_clear()
+        with override_settings(USE_TZ=not use_tz):
+            reopen(save(colour="red")).get("colour")
+        with override_settings(USE_TZ=use_tz):
+            assert reopen(key).get("colour") == "green"
 
 
 @pytest.mark.stores("file")
