@@ -26,6 +26,7 @@ UNSTORABLE = (TypeError, ValueError, AttributeError, RecursionError, pickle.Pick
 _DEPTH = 32
 
 _JSON = json.JSONEncoder(separators=(",", ":"))
+_JSON_DECODER = json.JSONDecoder()
 
 _PLAIN = (
     "Store a plain value in its place (text, number, boolean, None, list, dictionary), or set "
@@ -46,7 +47,7 @@ def encode(data: Mapping[str, Any], serializer: Callable[[], Serializer], salt: 
     Raises SessionEncodeError, which names the place, for a value that the serializer cannot hold.
     """
     try:
-        return _signing.sign(_dumps(data, serializer), salt, _compress_from(serializer))
+        return _signing.sign(_dumps(data, serializer), salt, _compression(serializer))
     except UNSTORABLE as error:
         raise_encode_error(data, serializer().dumps, serializer.__name__, _PLAIN, error)
 
@@ -63,7 +64,7 @@ def decode(
         report_corruption(f"it is no text but of type {type(text).__name__}")
         return None
     try:
-        data = serializer().loads(_signing.unsign(text, salt))
+        data = _loads(_signing.unsign(text, salt), serializer)
     except signing.BadSignature:
         report_corruption("its signature does not match")
     except UNREADABLE as error:
@@ -82,20 +83,29 @@ def remainder(text: str) -> str:
 
 def rebuild(data: Mapping[str, Any], serializer: Callable[[], Serializer], remainder: str) -> str:
     """Return the text that ``encode()`` once made of ``data``, given what it had beyond that."""
-    packed = _signing.pack(_dumps(data, serializer), _compress_from(serializer))
+    packed = _signing.pack(_dumps(data, serializer), _compression(serializer))
     return f"{packed}:{remainder}"
 
 
-def _compress_from(serializer: object) -> int:
-    """Return how many bytes a serializer wants compressed; any number, if it does not say."""
-    size: int = getattr(serializer, "compress_from", 0)
-    return size
+def _compression(serializer: object) -> _signing.Compression:
+    """Return what a serializer wants compressed; what Django does, if it does not say."""
+    usual = _signing.USUAL
+    return _signing.Compression(
+        getattr(serializer, "compress_from", usual.minimum),
+        getattr(serializer, "compress_level", usual.level),
+    )
 
 
 def _dumps(data: Mapping[str, Any], serializer: Callable[[], Serializer]) -> bytes:
     if serializer is signing.JSONSerializer:  # which makes an encoder each time
         return _JSON.encode(data).encode("latin-1")
     return serializer().dumps(data)
+
+
+def _loads(data: bytes, serializer: Callable[[], Serializer]) -> Any:
+    if serializer is signing.JSONSerializer:  # which looks for what else it may have been given
+        return _JSON_DECODER.decode(data.decode("latin-1"))
+    return serializer().loads(data)
 
 
 def report_corruption(reason: str) -> None:

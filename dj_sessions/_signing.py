@@ -11,7 +11,7 @@ import time
 import zlib
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.conf import settings
 from django.core import signing
@@ -23,9 +23,20 @@ SMALL: Final = 2000
 HEADER: Final = b"\x78\x9c"
 
 
-def sign(data: bytes, salt: str, compress_from: int = 0) -> str:
+class Compression(NamedTuple):
+    """What is compressed, from so many bytes on, and how thoroughly, as zlib numbers it."""
+
+    minimum: int = 0
+    level: int = zlib.Z_DEFAULT_COMPRESSION
+
+
+#: What Django does.
+USUAL: Final = Compression()
+
+
+def sign(data: bytes, salt: str, compression: Compression = USUAL) -> str:
     """Return ``data`` as text, compressed where that helps, with the time and a signature."""
-    value = f"{pack(data, compress_from)}:{signing.b62_encode(int(time.time()))}"
+    value = f"{pack(data, compression)}:{_b62(int(time.time()))}"
     return f"{value}:{_signature(value.encode(), salt, settings.SECRET_KEY).decode()}"
 
 
@@ -53,13 +64,10 @@ def _is_signed(value: bytes, signature: bytes, salt: str) -> bool:
     )
 
 
-def pack(data: bytes, compress_from: int = 0) -> str:
-    """Return ``data`` as text; what is compressed begins with a dot.
-
-    Less than ``compress_from`` (bytes) is not compressed.
-    """
-    if len(data) >= compress_from:
-        compressed = _compress(data)
+def pack(data: bytes, compression: Compression = USUAL) -> str:
+    """Return ``data`` as text; what is compressed begins with a dot."""
+    if len(data) >= compression.minimum:
+        compressed = _compress(data, compression.level)
         if len(compressed) < len(data) - 1:
             return "." + signing.b64_encode(compressed).decode()
     return signing.b64_encode(data).decode()
@@ -72,18 +80,27 @@ def unpack(text: bytes) -> bytes:
     return signing.b64_decode(text)
 
 
-def _compress(data: bytes) -> bytes:
+def _compress(data: bytes, level: int = USUAL.level) -> bytes:
     """Return what ``zlib.compress`` would."""
     if len(data) > SMALL:
-        return zlib.compress(data)
-    small = zlib.compressobj(wbits=12, memLevel=5)
+        return zlib.compress(data, level)
+    small = zlib.compressobj(level, wbits=12, memLevel=5)
     return HEADER + (small.compress(data) + small.flush())[2:]
 
 
 def _signature(value: bytes, salt: str, key: str | bytes) -> bytes:
-    return signing.b64_encode(hmac.digest(_derived(salt, key), value, "sha256"))
+    mac = _keyed(salt, key).copy()
+    mac.update(value)
+    return signing.b64_encode(mac.digest())
 
 
 @lru_cache(maxsize=64)
-def _derived(salt: str, key: str | bytes) -> bytes:
-    return sha256(f"{salt}signer".encode() + force_bytes(key)).digest()
+def _keyed(salt: str, key: str | bytes) -> hmac.HMAC:
+    """Return what has taken in the key, and no text yet."""
+    derived = sha256(f"{salt}signer".encode() + force_bytes(key)).digest()
+    return hmac.new(derived, digestmod="sha256")
+
+
+@lru_cache(maxsize=1)
+def _b62(second: int) -> str:
+    return signing.b62_encode(second)

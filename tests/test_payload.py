@@ -327,3 +327,13 @@ def test_a_serializer_says_what_is_too_small_to_be_compressed():
         assert decode(text) == signing.loads(text, salt=SALT) == data
         remainder = _payload.remainder(text)
         assert _payload.rebuild(data, FastJSONSerializer, remainder) == text
+
+
+def test_a_serializer_says_how_thoroughly_to_compress():
+    data = {"a": [number**3 for number in range(400)]}
+    text = encode(data, FastJSONSerializer)
+    packed = signing.b64_decode(text[1:].partition(":")[0].encode())
+    plain = FastJSONSerializer().dumps(data)
+    assert packed == zlib.compress(plain, 1) != zlib.compress(plain)
+    assert decode(text) == signing.loads(text, salt=SALT) == data
+    assert _payload.rebuild(data, FastJSONSerializer, _payload.remainder(text)) == text

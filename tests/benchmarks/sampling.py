@@ -76,13 +76,21 @@ class Calls:
 class Added:
     """What `more` takes longer than `less`, which take turns."""
 
-    more: Sampled
-    less: Sampled
+    more: Calls
+    less: Calls
 
     def sample(self, seconds: float) -> float:
         part = seconds / SLICES / 2
         pairs = [(self.more.sample(part), self.less.sample(part)) for _ in range(SLICES)]
         return median(more - less for more, less in pairs)
+
+    @property
+    def count(self) -> int:
+        return self.more.count
+
+    def profiled(self) -> Profile:
+        """The calls of `more`, which the profiler cannot subtract from."""
+        return self.more.profiled()
 
 
 @dataclass
