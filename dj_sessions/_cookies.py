@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from functools import lru_cache
 from typing import Literal, TypedDict
 
 from django.http import HttpResponseBase
-from django.utils import timezone
 from django.utils.http import http_date
 
 from dj_sessions.conf import conf
@@ -40,7 +41,7 @@ def write(
     max_age: int | None,
 ) -> None:
     """Set the cookie for ``max_age`` seconds, or until the browser closes where that is None."""
-    expires = None if max_age is None else http_date(timezone.now().timestamp() + max_age)
+    expires = None if max_age is None else _http_date(int(time.time() + max_age))
     response.set_cookie(name, value, max_age=max_age, expires=expires, **attributes)
 
 
@@ -62,3 +63,8 @@ def expire(response: HttpResponseBase, name: str, attributes: CookieAttributes) 
         expires="Thu, 01 Jan 1970 00:00:00 GMT",
         **expired,
     )
+
+
+@lru_cache(maxsize=16)
+def _http_date(second: int) -> str:
+    return http_date(second)

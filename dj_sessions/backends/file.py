@@ -85,7 +85,7 @@ class SessionStore(StoredSession):
     # The storage verbs
 
     def _read(self, key: str) -> Record | None:
-        found = _files.read(self._path(key))
+        found = _files.read(self._key_to_file(key))
         return None if found is None else FileRecord(_text(found[0]), None, found[1])
 
     def _data(self, record: Record) -> dict[str, Any] | None:

@@ -108,4 +108,4 @@ class SessionStore(SessionBase):
 
 def _signed_at(text: str) -> int:
     """Return when ``text``, whose signature is valid, was signed (epoch seconds)."""
-    return signing.b62_decode(text.rsplit(signing.TimestampSigner().sep, 2)[1])
+    return signing.b62_decode(text.rsplit(":", 2)[1])

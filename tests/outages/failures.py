@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import io
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -302,14 +303,19 @@ def full_files(place: Place) -> Iterator[None]:
 
 @provokes("only writing works", "files")
 def no_reading_of_files(place: Place) -> Iterator[None]:
-    opened, directory = io.open, str(_path(place))
+    opened, opened_low, directory = io.open, os.open, str(_path(place))
 
     def refuse(path: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
         if str(path).startswith(directory) and "r" in mode:
             raise OSError(errno.EIO, "cannot read")
         return opened(path, mode, *args, **kwargs)
 
-    with mock.patch("io.open", refuse):
+    def refuse_low(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
+        if str(path).startswith(directory) and flags == os.O_RDONLY:
+            raise OSError(errno.EIO, "cannot read")
+        return opened_low(path, flags, *args, **kwargs)
+
+    with mock.patch("io.open", refuse), mock.patch("os.open", refuse_low):
         yield
 
 

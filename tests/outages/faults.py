@@ -113,7 +113,7 @@ def _cache(stack: ExitStack, met: Faults, store: Store) -> None:
 
 
 def _files(stack: ExitStack, met: Faults, store: Store) -> None:
-    opened, directory = io.open, str(store.path)
+    opened, opened_low, directory = io.open, os.open, str(store.path)
 
     def fail() -> OSError:
         return OSError(errno.EIO, WORDS)
@@ -125,7 +125,13 @@ def _files(stack: ExitStack, met: Faults, store: Store) -> None:
             return opened(path, *args, **kwargs)
         return met.pass_on(fail(), lambda: opened(path, *args, **kwargs), instead=lambda: None)
 
+    def open_descriptor(path: Any, *args: Any, **kwargs: Any) -> Any:
+        if not str(path).startswith(directory):
+            return opened_low(path, *args, **kwargs)
+        return met.pass_on(fail(), lambda: opened_low(path, *args, **kwargs), instead=lambda: None)
+
     stack.enter_context(mock.patch("io.open", open_file))
+    stack.enter_context(mock.patch("os.open", open_descriptor))
     for name in NAMING:
         stack.enter_context(met.around(os, name, fail))
     stack.enter_context(met.around(fcntl, "flock", fail))
