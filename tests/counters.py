@@ -33,6 +33,10 @@ LOCAL_CACHE_METHODS = (
 )
 
 
+#: What goes past those methods.
+LOCAL_SWAP_METHODS = ("read", "read_many", "swap", "write_copy", "void_copy")
+
+
 @contextmanager
 def statements(using: str | None = None) -> Iterator[list[str]]:
     """The statements sent to the database `using`, or to all; BEGIN, COMMIT, SAVEPOINT too."""
@@ -188,5 +192,5 @@ def _watch_local(stack: ExitStack, seen: list[str]) -> None:
     for backend in (LocMemCache, DummyCache):
         for name in LOCAL_CACHE_METHODS:
             stack.enter_context(_around(backend, name, named(name)))
-    for name in ("read_many", "swap", "write_copy", "void_copy"):  # past those methods
+    for name in LOCAL_SWAP_METHODS:
         stack.enter_context(_around(LocMemSwap, name, named(name)))

@@ -3,8 +3,9 @@
 Three entries of the cache take part:
 
 - the *copy*, under the name and in the form that Django's own engine uses;
-- its *voucher*: a fingerprint of the copy, what the database's payload has beyond the data, and
-  the generation. A copy without a fitting voucher counts for nothing, and the database is asked;
+- its *voucher*: fingerprints of the generation and of the copy, and what the database's payload
+  has beyond the data. A copy without a fitting voucher counts for nothing, and the database is
+  asked;
 - the *generation* of all vouchers, a random word. Another word, and none of them counts.
 
 Whoever read the session writes its copy only if the voucher still is as it was before reading.
@@ -35,8 +36,8 @@ BUSY_AGE: Final = 600
 ENDED: Final = "ended"
 BUSY: Final = "busy"
 
-#: The generations as last seen, by alias and full name in the cache.
-_generations: dict[tuple[str, str], str] = {}
+#: The generations as last seen, raw, by alias, adapter and full name in the cache.
+_generations: dict[tuple[str, type, str], Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +63,9 @@ class Copies:
     def __init__(self, cache: Any, alias: str, generation: str) -> None:
         self.cache = cache
         self.alias = alias
+        self.swap: CacheSwap = swap_of(cache)
         self.outage = _outage.of(alias)
         self.generation = generation
-
-    @property
-    def swap(self) -> CacheSwap:
-        return swap_of(self.cache)
 
     def look(self, name: str) -> Sight:
         """Return what the cache has; one that cannot be read has nothing to copy to."""
@@ -78,16 +76,20 @@ class Copies:
         if found is None or is_behind:
             return HIDDEN
         copy, voucher, generation = found
-        said, word = self._text(voucher), self._text(generation)
-        self._remember(word)
+        self._remember(generation)
+        said = self._text(voucher)
         if said in (ENDED, BUSY):
             return HIDDEN
-        if copy is None or not word or not said.startswith(f"{word} "):
+        if copy is None or generation is None:
             return Sight(voucher=voucher)
-        _, fingerprint, remainder = said.split(" ", 2)
-        if self.swap.fingerprint(copy) != fingerprint:
+        vouched = self._vouched(generation, copy)
+        if not said.startswith(vouched):
             return Sight(voucher=voucher)
-        return Sight(copy, remainder, voucher)
+        return Sight(copy, said.removeprefix(vouched), voucher)
+
+    def _vouched(self, generation: Any, copy: Any) -> str:
+        """Return what a voucher says of both; they are raw, as clients write one word variously."""
+        return f"{self.swap.fingerprint(generation)} {self.swap.fingerprint(copy)} "
 
     def write(
         self, name: str, data: dict[str, Any], remainder: str, age: int, sight: Sight
@@ -117,13 +119,13 @@ class Copies:
     ) -> Sight:
         swap, raw = self.swap, self.swap.encode(data)
         for _ in range(2):  # the generation as remembered, and as it is
-            word = self._generation()
-            voucher = swap.encode(f"{word} {swap.fingerprint(raw)} {remainder}")
-            entries = raw, voucher, swap.encode(word)
+            generation = self._generation()
+            voucher = swap.encode(self._vouched(generation, raw) + remainder)
+            entries = raw, voucher, generation
             wrote = swap.write_copy(self._names(name), entries, sight.voucher, age)
             if wrote is not None:
-                return Sight(raw, remainder, voucher) if wrote else HIDDEN
-            self._remember("")
+                return Sight(voucher=voucher) if wrote else HIDDEN
+            self._remember(None)
         return HIDDEN
 
     def doubt(self, name: str) -> None:
@@ -160,21 +162,22 @@ class Copies:
         """Begin a new generation: no copy that exists counts any more."""
         cache.set(self.generation, secrets.token_hex(8), None)
 
-    def _generation(self) -> str:
+    def _generation(self) -> Any:
         known = _generations.get(self._memory)
-        if not known:
+        if known is None:
             word = secrets.token_hex(8)
             added = self.cache.add(self.generation, word, None)
-            known = word if added else str(self.cache.get(self.generation))
+            known = None if added else self.swap.read(self.generation)
+            known = self.swap.encode(word) if known is None else known
             self._remember(known)
         return known
 
-    def _remember(self, word: str) -> None:
-        _generations[self._memory] = word
+    def _remember(self, generation: Any) -> None:
+        _generations[self._memory] = generation
 
     @property
-    def _memory(self) -> tuple[str, str]:
-        return self.alias, str(self.cache.make_key(self.generation))
+    def _memory(self) -> tuple[str, type, str]:
+        return self.alias, type(self.swap), str(self.cache.make_key(self.generation))
 
     def _text(self, raw: Any) -> str:
         try:

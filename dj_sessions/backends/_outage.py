@@ -131,7 +131,7 @@ _outages: dict[str, Outage] = {}
 
 def of(alias: str) -> Outage:
     """Return what is known of the cache ``alias``."""
-    return _outages.setdefault(alias, Outage(alias))
+    return _outages.get(alias) or _outages.setdefault(alias, Outage(alias))
 
 
 @atexit.register

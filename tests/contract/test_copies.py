@@ -5,6 +5,8 @@ The tests act between the reading of a row, or its writing, and the writing of i
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from django.core.cache import caches
 from django.db import transaction
@@ -210,6 +212,22 @@ def test_a_new_generation_ends_the_trust_in_all_copies(store, key, reopen):
     with statements() as sent:
         assert reopen(key).get("colour") == "green"
     assert len(sent) == 1
+    with statements() as sent:
+        assert reopen(key).get("colour") == "green"
+    assert sent == []
+
+
+def test_a_generation_that_another_client_wrote_is_the_generation(store, key, reopen):
+    """After a change of the client or of its serializer the same word has other bytes."""
+    cache, name = caches[store.cache], f"{cached_db.KEY_PREFIX}.generation"
+    swap, raw = swap_of(cache), pickle.dumps("of another client", 0)
+    if store.cache in ("redis", "django_redis"):
+        swap.client().set(swap.name(name), raw)
+    elif store.cache == "default":
+        cache._cache[cache.make_key(name)] = raw
+    else:
+        cache.set(name, "of another client", None)
+    reopen(key).get("colour")
     with statements() as sent:
         assert reopen(key).get("colour") == "green"
     assert sent == []

@@ -16,7 +16,7 @@ from dj_sessions.backends._caches.locmem import LocMemSwap
 from dj_sessions.middleware import SessionMiddleware
 from tests.contract import traffic as file_traffic
 from tests.contract.visits import pass_through
-from tests.counters import thread_hops
+from tests.counters import LOCAL_SWAP_METHODS, thread_hops
 
 pytestmark = pytest.mark.modes("async")
 
@@ -33,7 +33,7 @@ def storage_calls(store):
     if store.cache == "default":
         for name in ("add", "get", "set", "delete", "has_key"):
             yield LocMemCache, name
-        for name in ("read_many", "swap", "write_copy", "void_copy"):
+        for name in LOCAL_SWAP_METHODS:
             yield LocMemSwap, name
     if store.kind == "file":
         # Every opening, renaming and removing of a file passes the first, whatever calls it.

@@ -29,13 +29,14 @@ from redis.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from dj_sessions.backends._caches.locmem import LocMemSwap
+from tests.counters import LOCAL_SWAP_METHODS
 from tests.stores import Store
 
 #: What every error here says, by which a test knows it.
 WORDS = "a fault on purpose"
 
 LOCMEM = {
-    LocMemSwap: ("read_many", "swap", "write_copy", "void_copy"),
+    LocMemSwap: LOCAL_SWAP_METHODS,
     LocMemCache: ("get", "set", "add", "delete", "has_key"),
 }
 #: The calls that change names, which may have been done although they report a failure.

@@ -20,6 +20,11 @@ class LocMemSwap(CacheSwap):
         with self.cache._lock:
             return [self._current(name) for name in names]
 
+    def read(self, key: str) -> Any:
+        name = self.cache.make_and_validate_key(key)
+        with self.cache._lock:
+            return self._current(name)
+
     def swap(self, key: str, raw: Any, expected: Any, age: int) -> bool:
         name = self.cache.make_and_validate_key(key)
         with self.cache._lock:
