@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import copy
+from types import MappingProxyType
 
 from django.core.cache import BaseCache, caches
 
@@ -17,10 +19,11 @@ class CacheUser(StoredSession):
     #: Sessions share the cache with everything else: never empty, and each engine's own.
     cache_key_prefix: str
 
+    #: The cache keys that ``acache_key()`` told, by session key.
+    _cache_keys: Mapping[str, str] = MappingProxyType({})
+
     def __init__(self, session_key: str | None = None) -> None:
         self._cache: BaseCache = caches[conf.SESSION_CACHE_ALIAS]
-        #: The cache keys that ``acache_key()`` told, by session key.
-        self._cache_keys: dict[str, str] = {}
         super().__init__(session_key)
 
     @property
@@ -51,6 +54,9 @@ class CacheUser(StoredSession):
     async def _abefore_io(self, key: str) -> None:
         # The verbs are sync, and acache_key() may be overridden without cache_key.
         if key == self._session_key:
-            self._cache_keys[key] = await self.acache_key()
+            self._remember_cache_key(key, await self.acache_key())
         elif key not in self._cache_keys:
-            self._cache_keys[key] = await self._under(key).acache_key()
+            self._remember_cache_key(key, await self._under(key).acache_key())
+
+    def _remember_cache_key(self, key: str, cache_key: str) -> None:
+        self._cache_keys = {**self._cache_keys, key: cache_key}

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from dj_sessions import _expiry, _payload
 from dj_sessions._twins import Mode, driven, finish, in_sync
+from dj_sessions.backends._names import share
 from dj_sessions.backends.base import SessionBase
 from dj_sessions.conf import conf
 
@@ -51,7 +52,7 @@ class SessionStore(SessionBase):
         if data is None or await self._has_expired(mode, text, data):
             self._session_key = None
             return {}
-        return data
+        return share(data)
 
     async def _has_expired(self, mode: Mode, text: str, data: dict[str, Any]) -> bool:
         terms = {

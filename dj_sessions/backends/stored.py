@@ -28,6 +28,7 @@ from django.utils import timezone
 from dj_sessions import _payload
 from dj_sessions._merge import ABSENT, take_over
 from dj_sessions._twins import Mode, at_once, driven, finish, in_sync, in_thread
+from dj_sessions.backends._names import share
 from dj_sessions.backends._purge import PURGE_BATCH, Purge, VerbPurge
 from dj_sessions.backends._record import Record
 from dj_sessions.backends.base import SessionBase
@@ -90,7 +91,7 @@ class StoredSession(SessionBase):
         if not hasattr(self, "_session_cache"):
             self._baseline = record
         await mode(self._loaded, self._aloaded, record, data)
-        return data
+        return share(data)
 
     def create(self) -> None:
         finish(self._create(in_sync))
