@@ -11,10 +11,12 @@ from django.http import HttpResponse
 from django.test import AsyncRequestFactory
 
 from dj_sessions.middleware import SessionMiddleware
+from tests.contract.costs import HEARD_STATEMENTS, REQUEST_ROUND_TRIPS, REQUEST_STATEMENTS
 from tests.counters import nobody_listening, round_trips, statements, thread_hops
 from tests.docs.pages import ROOT, docs, page
 
 COSTS = {row.pop(""): row for row in docs("engines").sections["What does it cost?"].rows}
+REQUEST = docs("engines").sections["A whole request"]
 HOPS = {row.pop(""): row["Hops"] for row in docs("async").sections["What does it cost?"].rows}
 # On Memcached, which takes a copy and its voucher one by one: the page says so below the table.
 COPIES = "`cached_db`: round trips"
@@ -54,6 +56,14 @@ def test_an_engine_costs_what_its_page_says(store, deed):
 
 def test_every_cost_on_the_page_is_measured():
     assert list(COSTS) == list(METHODS)
+
+
+def test_a_request_costs_on_the_page_what_the_contract_measures():
+    measured = zip(REQUEST_STATEMENTS.values(), REQUEST_ROUND_TRIPS.values(), strict=True)
+    expected = [[f"{ours} ({django})" for ours, django in figures] for figures in measured]
+    assert [list(row.values())[1:] for row in REQUEST.rows] == expected
+    for deed, (ours, django) in HEARD_STATEMENTS.items():
+        assert f"a {deed} is {ours} ({django})" in REQUEST.text
 
 
 @pytest.mark.parametrize(
