@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Final
 
-from django.db.models import ForeignKey, ForeignObjectRel, Model, signals
+from django.db.models import DO_NOTHING, ManyToOneRel, Model, signals
 from django.dispatch import Signal
 
 #: What the names of our own receivers start with. They learn from us what they must know.
@@ -37,17 +36,26 @@ def delete_is_watched(model: type[Model]) -> bool:
     return (
         model.delete is not Model.delete
         or model._meta.pk.name != "session_key"
-        or any(not relation.field.target_field.primary_key for relation in pointing_at(model))
+        or any(not relation.field.target_field.primary_key for relation in _pointing_at(model))
         or signals.pre_delete.has_listeners(model)
         or _is_heard_by_others(signals.post_delete, model)
     )
 
 
-def pointing_at(model: type[Model]) -> Iterator[ForeignObjectRel]:
-    """Yield the relations of other models to ``model``."""
-    for relation in model._meta.related_objects:
-        if isinstance(relation.field, ForeignKey):
-            yield relation
+def goes_alone(model: type[Model]) -> bool:
+    """Tell whether a DELETE of the row is all that its end takes."""
+    options: Any = model._meta
+    return (
+        not options.concrete_model._meta.parents
+        and all(relation.on_delete is DO_NOTHING for relation in _pointing_at(model))
+        and not any(hasattr(field, "bulk_related_objects") for field in options.private_fields)
+    )
+
+
+def _pointing_at(model: type[Model]) -> tuple[ManyToOneRel, ...]:
+    """Return the foreign keys to ``model``, also those that it has no name for."""
+    fields = model._meta.get_fields(include_hidden=True)
+    return tuple(field for field in fields if isinstance(field, ManyToOneRel))
 
 
 def _is_heard_by_others(signal: Signal, model: type[Model]) -> bool:

@@ -21,7 +21,12 @@ from dj_sessions.backends._purge import Purge
 from dj_sessions.backends._purge_rows import RowPurge
 from dj_sessions.backends._rows import Rows, rows_of
 from dj_sessions.backends._transactions import savepoint
-from dj_sessions.backends._watched import columns, delete_is_watched, pointing_at, save_is_watched
+from dj_sessions.backends._watched import (
+    columns,
+    delete_is_watched,
+    goes_alone,
+    save_is_watched,
+)
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
 from dj_sessions.backends.stored import Record, StoredSession
 
@@ -201,20 +206,23 @@ class SessionStore(StoredSession):
     def _remove(self, key: str) -> bool:
         using = router.db_for_write(self.model)
         watched = delete_is_watched(self.model)
-        followed = watched or any(pointing_at(self.model))
-        rows = None if followed else rows_of(self.model, using)
+        if watched or not goes_alone(self.model):
+            return self._remove_with_all_that_goes_along(using, key, stored=watched)
+        rows = rows_of(self.model, using)
         if rows is not None:
             return rows.remove(key)
         with savepoint(using):
-            if not watched:
-                row = self.model(session_key=key)
-                row.is_ended_by_its_store = True
-                return bool(row.delete(using=using)[0])
-            row = self.model.objects.using(using).filter(session_key=key).first()
+            return bool(self._queryset(using, key)._raw_delete(using))
+
+    def _remove_with_all_that_goes_along(self, using: str, key: str, *, stored: bool) -> bool:
+        """Delete the row as the ORM does; with ``stored``, as somebody will see what it held."""
+        with savepoint(using):
+            found = self.model.objects.using(using).filter(session_key=key)
+            row = found.first() if stored else self.model(session_key=key)
             if row is None:
                 return False
             row.is_ended_by_its_store = True
-            return bool(row.delete()[0])
+            return bool(row.delete(using=using)[0])
 
     @classmethod
     def _purge(cls, now: datetime, batch: int) -> int:

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from django.conf import settings
+from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
 from django.contrib.sessions.base_session import AbstractBaseSession as StockAbstractBaseSession
 from django.contrib.sessions.models import Session
 from django.core.cache import caches
@@ -173,3 +174,39 @@ class Order(models.Model):
 
     def __str__(self) -> str:
         return self.fruit
+
+
+class Wish(models.Model):
+    """Goes with its session, which does not know of it."""
+
+    session = models.ForeignKey(Session, models.CASCADE, related_name="+")
+
+    class Meta:
+        app_label = APP
+
+    def __str__(self) -> str:
+        return str(self.session_id)
+
+
+class Note(models.Model):
+    """Goes with whatever it is about."""
+
+    content_type = models.ForeignKey("contenttypes.ContentType", models.CASCADE)
+    object_id = models.CharField(max_length=40)
+    about = GenericForeignKey()
+
+    class Meta:
+        app_label = APP
+
+    def __str__(self) -> str:
+        return str(self.object_id)
+
+
+class TaggedSession(AbstractBaseSession):
+    """A session with rows in other tables that belong to it."""
+
+    groups = models.ManyToManyField("auth.Group")
+    notes = GenericRelation(Note)
+
+    class Meta(AbstractBaseSession.Meta):
+        app_label = APP

@@ -126,5 +126,5 @@ def test_statements_of_the_end_of_a_session_that_baskets_and_orders_point_at(
     with statements() as sent:
         do()
     rows = [sql.split()[0] for sql in sent if sql not in ("BEGIN", "COMMIT")]
-    # Which the row is, in Django's case once more; then baskets, orders, and the row itself.
-    assert rows == ["SELECT"] * figure((1, 2), package) + ["DELETE", "UPDATE", "DELETE"]
+    # Which the row is, in Django's case once more; then baskets, wishes, orders, the row itself.
+    assert rows == ["SELECT"] * figure((1, 2), package) + ["DELETE", "DELETE", "UPDATE", "DELETE"]

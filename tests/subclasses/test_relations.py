@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from unittest import mock
 
 import pytest
+from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
 from django.db.models import ProtectedError
 from django.utils import timezone
 
-from tests.subclasses.models import Basket, InheritedSession, NamedSession, Order, Visit
+from tests.subclasses.models import (
+    Basket,
+    InheritedSession,
+    NamedSession,
+    Note,
+    Order,
+    TaggedSession,
+    Visit,
+    Wish,
+)
 
 pytestmark = pytest.mark.stores("db", "cached_db")
 
@@ -110,6 +121,31 @@ def test_rows_that_point_at_another_column_of_the_session_go_too(use, mode, end)
     getattr(session, end)()
     assert not NamedSession.objects.filter(pk=key).exists()
     assert not Visit.objects.exists()
+
+
+@pytest.mark.parametrize("end", ["delete", "flush", "cycle_key"])
+def test_rows_of_which_the_session_does_not_know_go_too(store, mode, key, end):
+    Basket.objects.all().delete()
+    Wish.objects.create(session_id=key)
+    with mock.patch.object(Session._meta, "related_objects", ()):
+        getattr(mode.wrap(store.SessionStore(key)), end)()
+    assert not Session.objects.filter(pk=key).exists()
+    assert not Wish.objects.exists()
+
+
+@pytest.mark.parametrize("end", ["delete", "flush", "cycle_key"])
+def test_rows_of_other_tables_that_belong_to_the_session_go_too(use, mode, end):
+    session = mode.wrap(use(TaggedSession)())
+    session.set("colour", "green")
+    session.save()
+    row = TaggedSession.objects.get()
+    row.groups.add(Group.objects.create(name="gardeners"))
+    Note.objects.create(about=row)
+    getattr(session, end)()
+    assert not TaggedSession.objects.filter(pk=row.pk).exists()
+    assert not TaggedSession.groups.through.objects.exists()
+    assert not Note.objects.exists()
+    assert Group.objects.get().name == "gardeners"
 
 
 @pytest.mark.stores("db")
