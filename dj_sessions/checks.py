@@ -90,7 +90,8 @@ def check_middleware(app_configs: AppConfigs, **kwargs: Any) -> Messages:
         yield Warning(
             "'dj_sessions' is in INSTALLED_APPS, but MIDDLEWARE has no session middleware: "
             "requests have no session.",
-            hint=f"Add {MIDDLEWARE!r} to MIDDLEWARE.",
+            hint=f"Add {MIDDLEWARE!r} to MIDDLEWARE. If other middleware there gives requests their "
+            "session, silence this check.",
             id="dj_sessions.W004",
         )
         return
@@ -170,7 +171,7 @@ def check_cache(app_configs: AppConfigs, **kwargs: Any) -> Messages:
     elif issubclass(cache, LocMemCache):
         yield Warning(
             f"Sessions use the cache {alias!r}, a LocMemCache, which each process has for itself: "
-            "with two processes users are logged in on one and not on the other.",
+            "with two processes, one does not know of the logins and logouts of the other.",
             hint=server,
             id="dj_sessions.W016",
         )
