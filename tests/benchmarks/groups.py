@@ -77,7 +77,7 @@ def requests(options: Options) -> Found:
     names = [f"{way} {view}" for way, view in views]
 
     def measure(case: Case, pair: Pair) -> Iterator[Row]:
-        for name in (*names, "ASGI×32 untouched"):
+        for name in (*names, "ASGI×32 untouched", "ASGI-middleware untouched"):
             samples = pair.rounds(options, "requests", name)
             yield _timed("requests", case.name, name, samples)
 

@@ -33,7 +33,7 @@ def of(group: str, store: str, operation: str) -> str:
 
 
 def _of_request(operation: str) -> str:
-    if operation == "ASGI×32 untouched":
+    if operation in ("ASGI×32 untouched", "ASGI-middleware untouched"):
         return "a few µs"
     return "" if "untouched" in operation else at_most(ADDED_TO_A_REQUEST)
 

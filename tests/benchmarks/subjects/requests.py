@@ -14,11 +14,15 @@ from functools import cache
 from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connections
+from django.http import HttpRequest
 from django.test import override_settings
+from django.utils.module_loading import import_string
 
+from tests.benchmarks import urls
 from tests.benchmarks.sampling import Added, Calls
 from tests.benchmarks.subjects import closers
 from tests.benchmarks.subjects.stores import stored_session
@@ -26,12 +30,13 @@ from tests.benchmarks.subjects.stores import stored_session
 #: Requests of one timed call under ASGI: one after the other, or all at once.
 IN_SEQUENCE = 2
 IN_FLIGHT = 32
+WITHOUT_HANDLER = 100
 
 
 def subject(name: str) -> Added:
-    """The subject `<WSGI or ASGI or ASGI×32> <untouched or read or write>`."""
+    """The subject `<WSGI, ASGI, ASGI×32 or ASGI-middleware> <untouched, read or write>`."""
     way, view = name.split(" ")
-    make = {"WSGI": _wsgi, "ASGI": _one_by_one, "ASGI×32": _in_flight}[way]
+    make = WAYS[way]
     with override_settings(MIDDLEWARE=[]):
         less = make("untouched", "")
     return Added(make(view, cookie()), less)
@@ -85,6 +90,21 @@ def _in_flight(view: str, cookie: str) -> Calls:
         await asyncio.gather(*(request() for _ in range(IN_FLIGHT)))
 
     return Calls(lambda _: _loop().run(requests()), of=IN_FLIGHT)
+
+
+def _middleware(view: str, cookie: str) -> Calls:
+    """The middleware around its view, without a handler, whose time hides what it adds."""
+    respond: Callable[[Any], Awaitable[Any]] = getattr(urls, f"a{view}")
+    for name in settings.MIDDLEWARE:
+        respond = import_string(name)(respond)
+    asked = HttpRequest()
+    asked.COOKIES["sessionid"] = cookie.partition("=")[2]
+
+    async def requests() -> None:
+        for _ in range(WITHOUT_HANDLER):
+            await respond(asked)
+
+    return Calls(lambda _: _loop().run(requests()), of=WITHOUT_HANDLER)
 
 
 def _asgi(view: str, cookie: str) -> Callable[[], Awaitable[None]]:
@@ -141,3 +161,11 @@ class _Loop:
 @cache
 def _loop() -> _Loop:
     return _Loop()
+
+
+WAYS = {
+    "WSGI": _wsgi,
+    "ASGI": _one_by_one,
+    "ASGI×32": _in_flight,
+    "ASGI-middleware": _middleware,
+}
