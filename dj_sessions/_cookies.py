@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from functools import lru_cache
 from typing import Literal, TypedDict
 
 from django.http import HttpResponseBase
+from django.utils import timezone
 from django.utils.http import http_date
 
 from dj_sessions.conf import conf
@@ -41,7 +41,7 @@ def write(
     max_age: int | None,
 ) -> None:
     """Set the cookie for ``max_age`` seconds, or until the browser closes where that is None."""
-    expires = None if max_age is None else _http_date(int(time.time() + max_age))
+    expires = None if max_age is None else _http_date(int(timezone.now().timestamp() + max_age))
     response.set_cookie(name, value, max_age=max_age, expires=expires, **attributes)
 
 
