@@ -90,8 +90,8 @@ def check_middleware(app_configs: AppConfigs, **kwargs: Any) -> Messages:
         yield Warning(
             "'dj_sessions' is in INSTALLED_APPS, but MIDDLEWARE has no session middleware: "
             "requests have no session.",
-            hint=f"Add {MIDDLEWARE!r} to MIDDLEWARE. If other middleware there gives requests their "
-            "session, silence this check.",
+            hint=f"Add {MIDDLEWARE!r} to MIDDLEWARE. If other middleware there gives requests "
+            "their session, silence this check.",
             id="dj_sessions.W004",
         )
         return

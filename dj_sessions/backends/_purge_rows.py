@@ -9,9 +9,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import DatabaseError, connections, transaction
-from django.db.models import DO_NOTHING, F, QuerySet
+from django.db.models import F, QuerySet
 
 from dj_sessions.backends._purge import Batch, Purge
+from dj_sessions.backends._purge_errors import is_held, may_pass
+from dj_sessions.backends._watched import goes_alone
 
 #: How often a batch is tried that others' transactions make fail.
 ATTEMPTS: Final = 5
@@ -32,20 +34,17 @@ SERVER_SECONDS: Final = 0.2
 #: Rows that a batch of no chosen size removes, however slow or fast the database.
 SMALLEST_BATCH: Final = 50
 LARGEST_BATCH: Final = 50_000
-#: MariaDB makes a subquery of a longer list.
-LARGEST_BY_NAME: Final = 999
+#: Where each of the rows is named by its key.
+LARGEST_BY_NAME: Final = 5_000
 
-#: Keys held in memory while their rows are removed as they lie in the table.
-WINDOW: Final = 200_000
+#: Rows that MariaDB removes in the order of their keys. Of more, the part of the index by date
+#: that they take would not stay in the memory of a server as it is installed.
+WINDOW: Final = 1_000_000
+#: How many of their keys are held in memory.
+KEYS: Final = 20_000
 
 #: Milliseconds that PostgreSQL waits for a row that others hold, before it is left out.
 LOCK_WAIT: Final = 20
-
-#: PostgreSQL: serialization failure, deadlock, lock not available.
-_SQLSTATES: Final = {"40001", "40P01", "55P03"}
-#: MariaDB and MySQL: record has changed, lock wait timeout, deadlock.
-_ERROR_NUMBERS: Final = {1020, 1205, 1213}
-_SQLITE_ERRORS: Final = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
 
 class RowPurge(Purge):
@@ -57,14 +56,18 @@ class RowPurge(Purge):
     """
 
     def __init__(self, rows: QuerySet[Any], now: datetime, watched: bool) -> None:
+        self._rows = rows
         self._expired = rows.filter(expire_date__lt=now)
         self._using = rows.db
         self._connection = connections[rows.db]
-        self._bare = not watched and _goes_alone(rows)
+        is_plain = type(rows).delete is QuerySet.delete
+        self._bare = not watched and is_plain and goes_alone(rows.model)
         self._since: datetime | None = None
         self._last: list[Any] = []
-        self._window: list[Any] = []
-        self._is_last = False
+        self._window = rows
+        self._unread: QuerySet[Any] | None = None
+        self._keys: list[Any] = []
+        self._is_dense = False
 
     def step(self, size: int) -> Batch:
         return self._retried(self._way(), size)
@@ -98,7 +101,7 @@ class RowPurge(Purge):
         try:
             removed = self._delete_at_once(rows)
         except DatabaseError as error:
-            if not _may_pass(error):
+            if not may_pass(error):
                 raise
             return self._remove_locked(size)  # past the rows that others hold
         self._since = end
@@ -109,28 +112,50 @@ class RowPurge(Purge):
 
         In the order of expiry each row is on another page, which has to be read for it alone.
         """
-        if not self._window:
+        if not self._keys and not self._read_keys():
+            return self._remove_locked(size)
+        keys = self._keys[:size]
+        removed = self._delete_at_once_or_skip(keys) if keys else 0
+        del self._keys[:size]
+        return Batch(removed, more=bool(self._keys or self._unread is not None or self._since))
+
+    def _read_keys(self) -> bool:
+        """Read the next keys of a window; False if more rows than a window has are of one date."""
+        if self._unread is None:
             rows, end = self._up_to_a_date(min(WINDOW, self.left or WINDOW))
             if end is not None and end == self._since:
-                return self._remove_locked(size)
-            self._window = sorted(rows.values_list("pk", flat=True), reverse=True)
-            self._since, self._is_last = end, end is None
-        keys = self._window[-size:]
-        removed = self._delete_at_once_or_skip(keys) if keys else 0
-        del self._window[-size:]
-        return Batch(removed, more=bool(self._window) or not self._is_last)
+                return False
+            self._window = self._unread = rows
+            self._since = end
+        keys = list(self._unread.order_by("pk").values_list("pk", flat=True)[:KEYS])
+        self._unread = self._window.filter(pk__gt=keys[-1]) if len(keys) == KEYS else None
+        self._keys, self._is_dense = keys, bool(keys) and self._lie_together(keys)
+        return True
+
+    def _lie_together(self, keys: list[Any]) -> bool:
+        """Tell whether half of the rows from the first key to the last are to go, or more."""
+        between = self._rows.filter(pk__gt=keys[0], pk__lt=keys[-1]).order_by("pk")
+        enough = 2 * len(keys)
+        return not between.values_list("pk", flat=True)[enough : enough + 1]
 
     def _delete_at_once_or_skip(self, keys: list[Any]) -> int:
-        rows = self._expired.filter(pk__in=keys)
+        """Delete rows, except those that others hold: half of them at a time, until it is one.
+
+        A small table may be scanned for any number of rows, so only one tells which is held.
+        """
+        if self._is_dense and len(keys) > 1:  # naming each takes nearly twice as long
+            rows = self._window.filter(pk__gte=keys[0], pk__lte=keys[-1])
+        else:
+            rows = self._expired.filter(pk__in=keys)
         try:
             return self._delete_at_once(rows)
         except DatabaseError as error:
-            if not _may_pass(error):
+            if len(keys) == 1 and is_held(error):
+                return 0
+            if len(keys) == 1 or not may_pass(error):
                 raise
-        with transaction.atomic(using=self._using):
-            free = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
-            # One by one: for a list, a small table is scanned, and held rows are waited for.
-            return sum(_delete_bare(self._expired.filter(pk=key)) for key in free)
+        half = len(keys) // 2
+        return sum(map(self._delete_at_once_or_skip, (keys[:half], keys[half:])))
 
     def _up_to_a_date(self, size: int) -> tuple[QuerySet[Any], datetime | None]:
         """Return the next rows, ``size`` of them and no more, and the date of the one after."""
@@ -213,7 +238,7 @@ class RowPurge(Purge):
             try:
                 return remove(size)
             except DatabaseError as error:
-                if self._is_inside() or not _may_pass(error):
+                if self._is_inside() or not may_pass(error):
                     raise
                 time.sleep(RETRY_PAUSE * attempt)
         return remove(size)
@@ -252,32 +277,6 @@ def _delete_bare(rows: QuerySet[Any]) -> int:
 
 def _without_waiting(execute: Any, sql: str, *rest: Any) -> Any:
     """Send a statement that MariaDB gives up at once if others hold a row of it."""
-    return execute(f"SET STATEMENT innodb_lock_wait_timeout=0 FOR {sql}", *rest)
-
-
-def _goes_alone(rows: QuerySet[Any]) -> bool:
-    """Tell whether a DELETE of the row is all that its end takes."""
-    options = rows.model._meta
-    relations = (
-        field
-        for field in options.get_fields(include_hidden=True)
-        if field.auto_created and not field.concrete and (field.one_to_one or field.one_to_many)
-    )
-    return (
-        type(rows).delete is QuerySet.delete
-        and not options.concrete_model._meta.parents
-        and all(relation.field.remote_field.on_delete is DO_NOTHING for relation in relations)
-        and not any(hasattr(field, "bulk_related_objects") for field in options.private_fields)
-    )
-
-
-def _may_pass(error: DatabaseError) -> bool:
-    """Tell whether others' transactions made it fail, so that it may work the next time."""
-    cause = error.__cause__
-    sqlite = getattr(cause, "sqlite_errorname", None) or ""
-    return (
-        getattr(cause, "sqlstate", None) in _SQLSTATES  # psycopg
-        or getattr(cause, "pgcode", None) in _SQLSTATES  # psycopg2
-        or error.args[:1] in [(number,) for number in _ERROR_NUMBERS]
-        or sqlite.startswith(_SQLITE_ERRORS)
-    )
+    # Nor is a long list to become a subquery, which would have the rows read in another way.
+    settings = "innodb_lock_wait_timeout=0, in_predicate_conversion_threshold=0"
+    return execute(f"SET STATEMENT {settings} FOR {sql}", *rest)

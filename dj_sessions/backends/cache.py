@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from dj_sessions import _payload
 from dj_sessions._twins import Mode, driven, finish, in_sync
 from dj_sessions.backends._caches import CacheSwap, swap_of
 from dj_sessions.backends._caching import CacheUser
+from dj_sessions.backends._purge import ForgottenPurge, Purge
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
 from dj_sessions.backends.stored import Record
 
@@ -87,3 +89,7 @@ class SessionStore(CacheUser):
     @classmethod
     def _purge(cls, now: datetime, batch: int) -> int:
         return 0
+
+    @classmethod
+    def _start_purge(cls, now: datetime) -> Purge:
+        return ForgottenPurge(partial(cls._purge, now))

@@ -7,6 +7,9 @@ expired rows, starts a process that loads and saves live sessions, one after the
 `manage.py clearsessions` in another. It prints one line of JSON per run: the seconds and the peak
 memory of the command, and the saves beside it: how many, the slowest and the 99th percentile in
 milliseconds, and the errors. `--listen` adds a receiver of `post_delete`.
+
+The database `file` is a directory, where TMPDIR says, with a file for each row. `--live` has these
+files be of sessions that have not expired.
 """
 
 from __future__ import annotations
@@ -31,7 +34,8 @@ from tests import services
 
 PACKAGES = ("django.contrib.sessions", "dj_sessions")
 LIVE = 50
-MONTH = 30 * 24 * 3600
+HOUR = 3600
+MONTH = 30 * 24 * HOUR
 #: Seconds that the saving process waits between two saves.
 BREATH = 0.002
 NAME = f"dj_sessions_clearing_{os.getpid()}"
@@ -59,6 +63,8 @@ FILL = {
 
 
 def configuration(database: str, directory: Path) -> dict[str, Any]:
+    if database == "file":
+        return {"SESSION_FILE_PATH": str(directory)}
     if database == "sqlite":
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(directory / "db.sqlite3")}
     service = services.run().services[database]
@@ -75,7 +81,7 @@ def configuration(database: str, directory: Path) -> dict[str, Any]:
 
 def administer(database: str, statement: str) -> None:
     """Run a statement that makes or drops the database of this run."""
-    if database == "sqlite":
+    if database in ("sqlite", "file"):
         return
     at = services.run().services[database]
     if database == "postgres":
@@ -92,20 +98,23 @@ def administer(database: str, statement: str) -> None:
         connection.cursor().execute(statement)
 
 
-def set_up(package: str, database: dict[str, Any]) -> None:
+def set_up(package: str, at: dict[str, Any]) -> None:
     import django
     from django.conf import settings
 
-    if database["ENGINE"].endswith("mysql"):
+    if at.get("ENGINE", "").endswith("mysql"):
         import pymysql
 
         pymysql.install_as_MySQLdb()
     settings.configure(
         SECRET_KEY="a key for measuring, as long as keys are: 0123456789 0123456789 0123456789",
         INSTALLED_APPS=[package],
-        SESSION_ENGINE=f"{package}.backends.db",
-        DATABASES={"default": database},
         USE_TZ=True,
+        **(
+            {"SESSION_ENGINE": f"{package}.backends.file", **at}
+            if "SESSION_FILE_PATH" in at
+            else {"SESSION_ENGINE": f"{package}.backends.db", "DATABASES": {"default": at}}
+        ),
     )
     django.setup()
 
@@ -113,18 +122,29 @@ def set_up(package: str, database: dict[str, Any]) -> None:
 # -- the processes
 
 
-def prepare(rows: int, kind: str) -> None:
+def prepare(rows: int, kind: str, live: bool) -> None:
     from django.conf import settings
     from django.core.management import call_command
     from django.db import connection
 
-    call_command("migrate", verbosity=0)
     store = import_module(settings.SESSION_ENGINE).SessionStore
     data = store().encode({"user": 12345, "cart": list(range(20)), "note": "x" * 100})
+    if kind == "file":
+        write_files(Path(settings.SESSION_FILE_PATH), rows, data, HOUR if live else MONTH)
+        return
+    call_command("migrate", verbosity=0)
     with connection.cursor() as cursor:
         cursor.execute(FILL[kind].format(rows=rows, data=data, step=MONTH / rows))
         if kind != "mariadb":
             cursor.execute("ANALYZE")
+
+
+def write_files(directory: Path, number: int, data: str, age: float) -> None:
+    modified = time.time() - age
+    for place in range(number):
+        path = directory / f"sessionid{place:032x}"
+        path.write_text(data)
+        os.utime(path, (modified, modified))
 
 
 def save_until_told() -> None:
@@ -159,11 +179,13 @@ def save_until_told() -> None:
 def clear(listen: bool, options: list[str]) -> None:
     """Run the command; print its seconds, its peak memory (MB) and what it left."""
     from django.apps import apps
+    from django.conf import settings
     from django.core.management import call_command
     from django.db.models.signals import post_delete
     from django.utils import timezone
 
     model = apps.get_model("sessions", "Session")
+    directory = settings.SESSION_FILE_PATH
     heard = Counter[str]()
     if listen:
         post_delete.connect(lambda **kwargs: heard.update(["row"]), sender=model, weak=False)
@@ -171,7 +193,10 @@ def clear(listen: bool, options: list[str]) -> None:
     call_command("clearsessions", *options, verbosity=0)
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    left = model.objects.filter(expire_date__lt=timezone.now()).count()
+    if directory:
+        left = len(os.listdir(directory)) - LIVE  # without those of the saver
+    else:
+        left = model.objects.filter(expire_date__lt=timezone.now()).count()
     print(json.dumps({"seconds": seconds, "peak_mb": peak, "left": left, "heard": heard["row"]}))
 
 
@@ -183,18 +208,21 @@ def child(role: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def measure(package: str, database: str, rows: int, listen: bool, options: list[str]) -> None:
+def measure(package: str, database: str, chosen: argparse.Namespace) -> None:
+    rows = chosen.rows
     administer(database, f"CREATE DATABASE {NAME}")
     try:
         with tempfile.TemporaryDirectory() as directory:
             at = json.dumps(configuration(database, Path(directory)))
             common = ["--package", package, "--at", at, "--rows", str(rows), database]
-            assert child("prepare", *common).wait() == 0
+            live = ["--live"] * chosen.live
+            assert child("prepare", *common, *live).wait() == 0
             saver = child("save", *common)
             assert saver.stdout is not None
             assert saver.stdout.readline() == "ready\n"
             time.sleep(0.5)
-            extra = ["--listen"] * listen + [f"--option={option}" for option in options]
+            options = chosen.option if package == "dj_sessions" else []
+            extra = ["--listen"] * chosen.listen + [f"--option={option}" for option in options]
             done = json.loads(child("clear", *common, *extra).communicate()[0])
             saver.terminate()
             saved = json.loads(saver.communicate()[0])
@@ -222,9 +250,10 @@ def measure(package: str, database: str, rows: int, listen: bool, options: list[
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("databases", nargs="+", choices=list(FILL))
+    parser.add_argument("databases", nargs="+", choices=[*FILL, "file"])
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--listen", action="store_true")
+    parser.add_argument("--live", action="store_true", help="with file: none has expired")
     parser.add_argument("--package", choices=PACKAGES)
     parser.add_argument("--option", action="append", default=[], help="of our command")
     parser.add_argument("--role", choices=["prepare", "save", "clear"], help=argparse.SUPPRESS)
@@ -233,12 +262,11 @@ def main() -> None:
     if chosen.role is None:
         for database in chosen.databases:
             for package in [chosen.package] if chosen.package else PACKAGES:
-                options = chosen.option if package == "dj_sessions" else []
-                measure(package, database, chosen.rows, chosen.listen, options)
+                measure(package, database, chosen)
         return
     set_up(chosen.package, json.loads(chosen.at))
     if chosen.role == "prepare":
-        prepare(chosen.rows, chosen.databases[0])
+        prepare(chosen.rows, chosen.databases[0], chosen.live)
     elif chosen.role == "save":
         save_until_told()
     else:

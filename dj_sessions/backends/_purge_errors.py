@@ -1,0 +1,31 @@
+"""What a statement failed for: others' transactions, or something that stays."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.db import DatabaseError
+
+#: PostgreSQL: serialization failure, deadlock, lock not available.
+_SQLSTATES: Final = {"40001", "40P01", "55P03"}
+#: MariaDB and MySQL: record has changed, lock wait timeout, deadlock.
+_ERROR_NUMBERS: Final = {1020, 1205, 1213}
+_LOCK_WAIT_TIMEOUT: Final = 1205
+_SQLITE_ERRORS: Final = ("SQLITE_BUSY", "SQLITE_LOCKED")
+
+
+def may_pass(error: DatabaseError) -> bool:
+    """Tell whether others' transactions made it fail, so that it may work the next time."""
+    cause = error.__cause__
+    sqlite = getattr(cause, "sqlite_errorname", None) or ""
+    return (
+        getattr(cause, "sqlstate", None) in _SQLSTATES  # psycopg
+        or getattr(cause, "pgcode", None) in _SQLSTATES  # psycopg2
+        or error.args[:1] in [(number,) for number in _ERROR_NUMBERS]
+        or sqlite.startswith(_SQLITE_ERRORS)
+    )
+
+
+def is_held(error: DatabaseError) -> bool:
+    """Tell whether MariaDB did not wait for a row that others hold."""
+    return error.args[:1] == (_LOCK_WAIT_TIMEOUT,)
