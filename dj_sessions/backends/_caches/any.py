@@ -6,6 +6,7 @@ import marshal
 from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any, NamedTuple
+from weakref import proxy
 
 from dj_sessions.backends import _snapshot
 
@@ -24,7 +25,9 @@ class CacheSwap:
     """
 
     def __init__(self, cache: Any) -> None:
-        self.cache = cache
+        # The cache keeps its adapter. In a circle they would keep each other, and connections with
+        # them, after the request under ASGI whose own they were.
+        self.cache = proxy(cache)
 
     def encode(self, value: Any) -> Any:
         """Return the raw value of ``value``; raises what the cache's serializer raises."""
