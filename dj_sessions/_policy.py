@@ -34,6 +34,10 @@ class Decision:
 
 #: What is owed to a session that nobody touched.
 NOTHING: Final = Decision()
+#: To one that was only read.
+READ: Final = Decision(vary=True)
+#: To one that was changed, or is renewed.
+CHANGED: Final = Decision(save=True, set_cookie=True, vary=True)
 
 
 def decide(state: State) -> Decision:
@@ -46,7 +50,6 @@ def decide(state: State) -> Decision:
     """
     if state.empty:
         return Decision(delete_cookie=state.has_cookie, vary=state.has_cookie or state.accessed)
-    save = (state.modified or state.save_every_request) and state.status < 500
-    if not (save or state.accessed):
-        return NOTHING
-    return Decision(save=save, set_cookie=save, vary=state.accessed or save)
+    if (state.modified or state.save_every_request) and state.status < 500:
+        return CHANGED
+    return READ if state.accessed else NOTHING

@@ -6,7 +6,7 @@ https://docs.djangoproject.com/en/stable/topics/http/sessions/#using-cookie-base
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core import signing
@@ -55,11 +55,12 @@ class SessionStore(SessionBase):
         return share(data)
 
     async def _has_expired(self, mode: Mode, text: str, data: dict[str, Any]) -> bool:
+        now = timezone.now()
         terms = {
-            "modification": datetime.fromtimestamp(_signed_at(text), UTC if conf.USE_TZ else None),
+            "modification": datetime.fromtimestamp(_signed_at(text), now.tzinfo),
             "expiry": data.get(_expiry.KEY),
         }
-        return timezone.now() > await mode(self.get_expiry_date, self.aget_expiry_date, **terms)
+        return now > await mode(self.get_expiry_date, self.aget_expiry_date, **terms)
 
     def create(self) -> None:
         """Have the cookie set; there is nothing to reserve."""
