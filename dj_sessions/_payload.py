@@ -90,6 +90,8 @@ def rebuild(data: Mapping[str, Any], serializer: Callable[[], Serializer], remai
 def _compression(serializer: object) -> _signing.Compression:
     """Return what a serializer wants compressed; what Django does, if it does not say."""
     usual = _signing.USUAL
+    if serializer is signing.JSONSerializer:
+        return usual
     return _signing.Compression(
         getattr(serializer, "compress_from", usual.minimum),
         getattr(serializer, "compress_level", usual.level),

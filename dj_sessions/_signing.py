@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import time
 import zlib
+from binascii import a2b_base64, b2a_base64
 from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NamedTuple
@@ -19,6 +20,8 @@ from django.utils.encoding import force_bytes
 
 #: Up to so many bytes, zlib makes the same of them with 12 KiB of memory as with 256.
 SMALL: Final = 2000
+_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
+_FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
 #: The header that zlib writes with its usual settings.
 HEADER: Final = b"\x78\x9c"
 
@@ -69,15 +72,15 @@ def pack(data: bytes, compression: Compression = USUAL) -> str:
     if len(data) >= compression.minimum:
         compressed = _compress(data, compression.level)
         if len(compressed) < len(data) - 1:
-            return "." + signing.b64_encode(compressed).decode()
-    return signing.b64_encode(data).decode()
+            return f".{_b64_encode(compressed).decode()}"
+    return _b64_encode(data).decode()
 
 
 def unpack(text: bytes) -> bytes:
     """Return the data that ``pack()`` made a text of."""
     if text.startswith(b"."):
-        return zlib.decompress(signing.b64_decode(text[1:]))
-    return signing.b64_decode(text)
+        return zlib.decompress(_b64_decode(text[1:]))
+    return _b64_decode(text)
 
 
 def _compress(data: bytes, level: int = USUAL.level) -> bytes:
@@ -91,7 +94,7 @@ def _compress(data: bytes, level: int = USUAL.level) -> bytes:
 def _signature(value: bytes, salt: str, key: str | bytes) -> bytes:
     mac = _keyed(salt, key).copy()
     mac.update(value)
-    return signing.b64_encode(mac.digest())
+    return _b64_encode(mac.digest())
 
 
 @lru_cache(maxsize=64)
@@ -99,6 +102,14 @@ def _keyed(salt: str, key: str | bytes) -> hmac.HMAC:
     """Return what has taken in the key, and no text yet."""
     derived = sha256(f"{salt}signer".encode() + force_bytes(key)).digest()
     return hmac.new(derived, digestmod="sha256")
+
+
+def _b64_encode(data: bytes) -> bytes:
+    return b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=")
+
+
+def _b64_decode(text: bytes) -> bytes:
+    return a2b_base64(text.translate(_FROM_URL) + b"=" * (-len(text) % 4))
 
 
 @lru_cache(maxsize=1)
