@@ -19,12 +19,9 @@ TEMPORARY: Final = "_out_"
 def read(path: str) -> tuple[bytes, float] | None:
     """Return the content and the time of modification (epoch seconds), None without a file."""
     # Each request reads: to make a file object takes longer than the system does.
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        if _has_directory(Path(path)):
-            return None
-        raise
+    descriptor = _descriptor(path)
+    if descriptor is None:
+        return None
     try:
         facts = os.fstat(descriptor)
         content = os.read(descriptor, facts.st_size)
@@ -86,17 +83,18 @@ def locked(path: Path) -> Iterator[IO[bytes] | None]:
 
 def _open(path: Path) -> IO[bytes] | None:
     """Return the open file, or None if there is none."""
+    descriptor = _descriptor(path)
+    return None if descriptor is None else open(descriptor, "rb")  # noqa: PTH123
+
+
+def _descriptor(path: str | Path) -> int | None:
+    """Open a file, or return None if there is none; without its directory nothing is sure."""
     try:
-        return path.open("rb")
+        return os.open(path, os.O_RDONLY)
     except FileNotFoundError:
-        if _has_directory(path):
+        if Path(path).parent.is_dir():
             return None
         raise
-
-
-def _has_directory(path: Path) -> bool:
-    """Tell whether a file may be missing: without its directory nothing is sure."""
-    return path.parent.is_dir()
 
 
 def _is_at(path: Path, file: IO[bytes]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
@@ -40,6 +40,14 @@ class SessionLifetime(SessionDictionary):
 
     async def _compute_expiry_date(self, mode: Mode, **kwargs: Any) -> datetime:
         return _expiry.date(*await self._expiry_terms(mode, **kwargs))
+
+    async def _end_of(self, mode: Mode, modified: float, data: dict[str, Any]) -> datetime:
+        """Return when a session with ``data`` ends that was changed at ``modified`` (epoch)."""
+        terms = {
+            "modification": datetime.fromtimestamp(modified, UTC if conf.USE_TZ else None),
+            "expiry": data.get(_expiry.KEY),
+        }
+        return await mode(self.get_expiry_date, self.aget_expiry_date, **terms)
 
     async def _expiry_terms(self, mode: Mode, **given: Any) -> tuple[Any, datetime, int]:
         modification = given["modification"] if "modification" in given else timezone.now()

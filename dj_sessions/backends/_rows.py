@@ -55,14 +55,14 @@ class Rows:
 
     def find(self, key: str, now: datetime, *, lock: bool = False) -> str | None:
         """Return the payload of a live session; with ``lock``, as the last save left it."""
-        row = self._fetch(self._find + self._lock if lock else self._find, key, now)
+        row = self._fetch(self._find, key, now, lock)
         return None if row is None else row[0]
 
     def find_whole(
         self, key: str, now: datetime, *, lock: bool = False
     ) -> tuple[str, datetime] | None:
         """Return payload and expiry of a live session: reading a date takes its time."""
-        row = self._fetch(self._find_whole + self._lock if lock else self._find_whole, key, now)
+        row = self._fetch(self._find_whole, key, now, lock)
         return None if row is None else (row[0], self._datetime(row[1]))
 
     def _datetime(self, value: Any) -> datetime:
@@ -72,10 +72,11 @@ class Rows:
             value = convert(value, self._expiry, connection)
         return value  # type: ignore[no-any-return]
 
-    def _fetch(self, sql: str, key: str, now: datetime) -> Any:
+    def _fetch(self, sql: str, key: str, now: datetime, lock: bool) -> Any:
         connection = connections[self.using]
         with connection.cursor() as cursor:
-            cursor.execute(sql, (key, connection.ops.adapt_datetimefield_value(now)))
+            parameters = key, connection.ops.adapt_datetimefield_value(now)
+            cursor.execute(sql + self._lock if lock else sql, parameters)
             return cursor.fetchone()
 
     def insert(self, instance: Model) -> None:

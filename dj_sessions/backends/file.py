@@ -10,14 +10,14 @@ import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, ClassVar, Final, Self
 
 from django.core.exceptions import ImproperlyConfigured
 
-from dj_sessions import _expiry, _keys
+from dj_sessions import _keys
 from dj_sessions._twins import Mode, driven, finish, in_sync
 from dj_sessions.backends import _files
 from dj_sessions.backends._purge import Purge
@@ -97,11 +97,7 @@ class SessionStore(StoredSession):
         return finish(self._is_past_its_end(in_sync, record, data))
 
     async def _is_past_its_end(self, mode: Mode, record: Any, data: dict[str, Any]) -> bool:
-        terms = {
-            "modification": datetime.fromtimestamp(record.modified, UTC if conf.USE_TZ else None),
-            "expiry": data.get(_expiry.KEY),
-        }
-        ends = await mode(self.get_expiry_date, self.aget_expiry_date, **terms)
+        ends = await self._end_of(mode, record.modified, data)
         return await mode(self.get_expiry_age, self.aget_expiry_age, expiry=ends) <= 0
 
     _ahas_expired = driven(_has_expired, _is_past_its_end)

@@ -6,13 +6,12 @@ https://docs.djangoproject.com/en/stable/topics/http/sessions/#using-cookie-base
 from __future__ import annotations
 
 import logging
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core import signing
 from django.utils import timezone
 
-from dj_sessions import _expiry, _payload
+from dj_sessions import _payload
 from dj_sessions._twins import Mode, driven, finish, in_sync
 from dj_sessions.backends._names import share
 from dj_sessions.backends.base import SessionBase
@@ -55,12 +54,7 @@ class SessionStore(SessionBase):
         return share(data)
 
     async def _has_expired(self, mode: Mode, text: str, data: dict[str, Any]) -> bool:
-        now = timezone.now()
-        terms = {
-            "modification": datetime.fromtimestamp(_signed_at(text), now.tzinfo),
-            "expiry": data.get(_expiry.KEY),
-        }
-        return now > await mode(self.get_expiry_date, self.aget_expiry_date, **terms)
+        return timezone.now() > await self._end_of(mode, _signed_at(text), data)
 
     def create(self) -> None:
         """Have the cookie set; there is nothing to reserve."""

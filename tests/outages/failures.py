@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import io
 import os
 import sqlite3
 import threading
@@ -303,19 +302,14 @@ def full_files(place: Place) -> Iterator[None]:
 
 @provokes("only writing works", "files")
 def no_reading_of_files(place: Place) -> Iterator[None]:
-    opened, opened_low, directory = io.open, os.open, str(_path(place))
+    opened, directory = os.open, str(_path(place))
 
-    def refuse(path: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
-        if str(path).startswith(directory) and "r" in mode:
-            raise OSError(errno.EIO, "cannot read")
-        return opened(path, mode, *args, **kwargs)
-
-    def refuse_low(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
+    def refuse(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
         if str(path).startswith(directory) and flags == os.O_RDONLY:
             raise OSError(errno.EIO, "cannot read")
-        return opened_low(path, flags, *args, **kwargs)
+        return opened(path, flags, *args, **kwargs)
 
-    with mock.patch("io.open", refuse), mock.patch("os.open", refuse_low):
+    with mock.patch("os.open", refuse):
         yield
 
 

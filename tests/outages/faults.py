@@ -114,25 +114,22 @@ def _cache(stack: ExitStack, met: Faults, store: Store) -> None:
 
 
 def _files(stack: ExitStack, met: Faults, store: Store) -> None:
-    opened, opened_low, directory = io.open, os.open, str(store.path)
+    made, opened, directory = io.open, os.open, str(store.path)
 
     def fail() -> OSError:
         return OSError(errno.EIO, WORDS)
 
+    def make_file(of: Any, *args: Any, **kwargs: Any) -> Any:
+        file = made(of, *args, **kwargs)
+        return _HalfWriter(file, met) if isinstance(of, int) else file
+
     def open_file(path: Any, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(path, int):
-            return _HalfWriter(opened(path, *args, **kwargs), met)
         if not str(path).startswith(directory):
             return opened(path, *args, **kwargs)
         return met.pass_on(fail(), lambda: opened(path, *args, **kwargs), instead=lambda: None)
 
-    def open_descriptor(path: Any, *args: Any, **kwargs: Any) -> Any:
-        if not str(path).startswith(directory):
-            return opened_low(path, *args, **kwargs)
-        return met.pass_on(fail(), lambda: opened_low(path, *args, **kwargs), instead=lambda: None)
-
-    stack.enter_context(mock.patch("io.open", open_file))
-    stack.enter_context(mock.patch("os.open", open_descriptor))
+    stack.enter_context(mock.patch("io.open", make_file))
+    stack.enter_context(mock.patch("os.open", open_file))
     for name in NAMING:
         stack.enter_context(met.around(os, name, fail))
     stack.enter_context(met.around(fcntl, "flock", fail))
