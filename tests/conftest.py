@@ -223,6 +223,13 @@ def user(databases: None, request: pytest.FixtureRequest) -> Any:
     return get_user_model().objects.create_user("ada", "ada@example.com", "secret")
 
 
+@pytest.fixture(params=[False, True], ids=["changed only", "every request"])
+def save_every_request(request: pytest.FixtureRequest, settings: Any) -> bool:
+    """Whether each request saves the session: once as by default, once with it."""
+    settings.SESSION_SAVE_EVERY_REQUEST = request.param
+    return bool(request.param)
+
+
 @pytest.fixture(autouse=True)
 def nobody_listens_to_the_rows_of_the_next_test() -> Iterator[None]:
     """The cached_db stores of a test hear of deleted rows, and tell their caches."""

@@ -1,1 +1,0 @@
-"""clearsessions on many expired rows, beside a process that keeps saving live sessions."""
