@@ -15,7 +15,7 @@ from typing import Any
 
 from tests import benchmarks
 from tests.benchmarks import groups
-from tests.benchmarks.clearing.group import clearing
+from tests.benchmarks.clearing import clearing
 from tests.benchmarks.options import FULL, QUICK, TINY, Options
 from tests.benchmarks.over_http.group import http
 from tests.benchmarks.over_http.load import generator

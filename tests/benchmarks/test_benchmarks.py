@@ -7,10 +7,13 @@ import json
 import xml.etree.ElementTree as ElementTree
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
+from unittest import mock
 
 import pytest
 
+from dj_sessions import serializers
 from tests.benchmarks.__main__ import GROUPS, main
+from tests.benchmarks.commands import do_serializers
 from tests.benchmarks.over_http.load import load
 from tests.benchmarks.profile import main as profile
 from tests.benchmarks.results import Row
@@ -59,6 +62,12 @@ def test_a_missing_server_is_named_and_left_out(monkeypatch, tmp_path, capsys):
     result = json.loads((tmp_path / "benchmarks.json").read_text())
     assert result["rows"] == []
     assert result["missing"] == [{"group": "db", "store": "postgres", "reason": "it is out today"}]
+
+
+def test_a_serializer_whose_library_is_missing_is_left_out():
+    assert do_serializers() == ["FastJSONSerializer", "JSONSerializer"]
+    with mock.patch.object(serializers, "orjson", None):
+        assert do_serializers() == ["JSONSerializer"]
 
 
 def test_the_ratio_is_that_of_each_round_and_not_of_the_medians():

@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -208,44 +209,53 @@ def child(role: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def measure(package: str, database: str, chosen: argparse.Namespace) -> None:
-    rows = chosen.rows
+def measure(
+    package: str,
+    database: str,
+    rows: int,
+    *,
+    listen: bool = False,
+    live: bool = False,
+    options: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return the figures of one run; `options` are for our command."""
     administer(database, f"CREATE DATABASE {NAME}")
     try:
         with tempfile.TemporaryDirectory() as directory:
             at = json.dumps(configuration(database, Path(directory)))
             common = ["--package", package, "--at", at, "--rows", str(rows), database]
-            live = ["--live"] * chosen.live
-            assert child("prepare", *common, *live).wait() == 0
-            saver = child("save", *common)
-            assert saver.stdout is not None
-            assert saver.stdout.readline() == "ready\n"
-            time.sleep(0.5)
-            options = chosen.option if package == "dj_sessions" else []
-            extra = ["--listen"] * chosen.listen + [f"--option={option}" for option in options]
-            done = json.loads(child("clear", *common, *extra).communicate()[0])
-            saver.terminate()
-            saved = json.loads(saver.communicate()[0])
+            with child("prepare", *common, *["--live"] * live) as preparer:
+                assert preparer.wait() == 0
+            with child("save", *common) as saver:
+                assert saver.stdout is not None
+                assert saver.stdout.readline() == "ready\n"
+                time.sleep(0.5)
+                extra = ["--listen"] * listen + [f"--option={option}" for option in options]
+                try:
+                    with child("clear", *common, *extra) as clearer:
+                        done = json.loads(clearer.communicate()[0])
+                finally:
+                    saver.terminate()
+                saved = json.loads(saver.communicate()[0])
     finally:
         administer(database, f"DROP DATABASE {NAME}")
     taken = saved["taken"]
-    print(
-        json.dumps(
-            {
-                "package": package,
-                "database": database,
-                "rows": rows,
-                **{key: round(value, 2) for key, value in done.items()},
-                "rows_per_second": round((rows - done["left"]) / done["seconds"]),
-                "saves": len(taken),
-                "worst_ms": round(max(taken), 1),
-                "p99_ms": round(statistics.quantiles(taken, n=100)[98], 1),
-                "median_ms": round(statistics.median(taken), 2),
-                "errors": saved["errors"],
-            }
-        ),
-        flush=True,
-    )
+    return {
+        "package": package,
+        "database": database,
+        "rows": rows,
+        **done,
+        "rows_per_second": (rows - done["left"]) / done["seconds"],
+        "saves": len(taken),
+        "worst_ms": max(taken),
+        "p99_ms": statistics.quantiles(taken, n=100)[98],
+        "median_ms": statistics.median(taken),
+        "errors": saved["errors"],
+    }
+
+
+def _rounded(figure: Any) -> Any:
+    return round(figure, 2) if isinstance(figure, float) else figure
 
 
 def main() -> None:
@@ -262,7 +272,15 @@ def main() -> None:
     if chosen.role is None:
         for database in chosen.databases:
             for package in [chosen.package] if chosen.package else PACKAGES:
-                measure(package, database, chosen)
+                options = chosen.option if package == "dj_sessions" else []
+                figures = measure(
+                    *(package, database, chosen.rows),
+                    listen=chosen.listen,
+                    live=chosen.live,
+                    options=options,
+                )
+                told = {name: _rounded(figure) for name, figure in figures.items()}
+                print(json.dumps(told), flush=True)
         return
     set_up(chosen.package, json.loads(chosen.at))
     if chosen.role == "prepare":
