@@ -84,7 +84,7 @@ def remainder(text: str) -> str:
 def rebuild(data: Mapping[str, Any], serializer: Callable[[], Serializer], remainder: str) -> str:
     """Return the text that ``encode()`` once made of ``data``, given what it had beyond that."""
     packed = _signing.pack(_dumps(data, serializer), _compression(serializer))
-    return f"{packed}:{remainder}"
+    return f"{packed.decode()}:{remainder}"
 
 
 def _compression(serializer: object) -> _signing.Compression:
@@ -105,9 +105,11 @@ def _dumps(data: Mapping[str, Any], serializer: Callable[[], Serializer]) -> byt
 
 
 def _loads(data: bytes, serializer: Callable[[], Serializer]) -> Any:
-    if serializer is signing.JSONSerializer:  # which looks for what else it may have been given
-        return _JSON_DECODER.decode(data.decode("latin-1"))
-    return serializer().loads(data)
+    if serializer is not signing.JSONSerializer:
+        return serializer().loads(data)
+    text = data.decode("latin-1")
+    value, end = _JSON_DECODER.raw_decode(text)  # decode() also looks for white space around it
+    return value if end == len(text) else _JSON_DECODER.decode(text)
 
 
 def report_corruption(reason: str) -> None:

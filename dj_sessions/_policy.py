@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """What the middleware sees when the response comes back.
 
     ``accessed``, ``modified`` and ``empty`` are the session's; ``has_cookie`` tells whether the

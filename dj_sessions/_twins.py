@@ -11,9 +11,10 @@ calls the sync method: ``aget = after_load(get)``.
 
 *One body.* Orchestration is a coroutine that reaches what exists in two modes through a *mode*:
 ``await mode(self.save, self.asave)``. ``in_sync`` calls the first, ``in_async`` awaits the
-second. The sync method steps the body once (``finish``), as nothing in it waits; the async twin
-is ``driven(save, _save)``: one hop, or in async mode where somebody's async override, or a
-store with async I/O, must be reached.
+second. ``self.save() if mode is in_sync else await self.asave()`` is the same without a coroutine
+of its own, for what each request does. The sync method steps the body once (``finish``), as
+nothing in it waits; the async twin is ``driven(save, _save)``: one hop, or in async mode where
+somebody's async override, or a store with async I/O, must be reached.
 
 *Bridges.* When a subclass overrides only the sync twin, the async twin, older in the MRO, is
 replaced by one that calls that subclass's own sync method.
@@ -170,11 +171,11 @@ def _step(body: Callable[..., Coroutine[Any, Any, R]], self: Any, *args: Any, **
     return finish(body(self, in_sync, *args, **kwargs))
 
 
-def twin_of(sync: Callable[..., Any]) -> Callable[[F], F]:
-    """Mark an async twin of ``sync`` that is written by hand."""
+def twin_of(sync: Callable[..., Any], make: Callable[..., Any] = in_thread) -> Callable[[F], F]:
+    """Mark an async twin of ``sync`` that is written by hand; ``make`` bridges an override."""
 
     def mark(twin: F) -> F:
-        setattr(twin, _MARK, _Twin(sync.__name__, in_thread))
+        setattr(twin, _MARK, _Twin(sync.__name__, make))
         twin.__doc__ = twin.__doc__ or sync.__doc__
         return twin
 

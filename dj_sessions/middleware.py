@@ -16,7 +16,7 @@ from django.utils.deprecation import MiddlewareMixin
 
 from dj_sessions import _cookies
 from dj_sessions._cookies import CookieAttributes
-from dj_sessions._policy import NOTHING, Decision, State
+from dj_sessions._policy import Decision, State
 from dj_sessions._policy import decide as decide_by_rules
 from dj_sessions._twins import Mode, Twinned, at_once, finish, in_async, in_sync, twin_of
 from dj_sessions.conf import conf
@@ -89,9 +89,9 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
         if not _is_session(getattr(request, "session", None)):
             return response
         decision = self._decide(request, response)
-        if decision is NOTHING:
-            return response
-        return finish(self._commit(in_sync, request, response, decision))
+        if decision.save or decision.set_cookie:
+            decision = finish(self._commit(in_sync, request, response, decision))
+        return self._announce(request, response, decision)
 
     aprocess_request = at_once(process_request)
 
@@ -99,15 +99,14 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
     async def aprocess_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if not _is_session(getattr(request, "session", None)):
             return response
-        decision, session = self._decide(request, response), request.session
-        if decision is NOTHING:
-            return response
-        if _is_at_home_in_the_loop(session):
-            return await self._commit(in_async, request, response, decision)
+        decision = self._decide(request, response)
         if decision.save or decision.set_cookie:
-            # One hop for all that a store's overrides may look up on the way.
-            return await sync_to_async(_commit_in_thread)(self, request, response, decision)
-        return finish(self._commit(in_sync, request, response, decision))
+            if _is_at_home_in_the_loop(request.session):
+                decision = await self._commit(in_async, request, response, decision)
+            else:  # one hop for all that a store's overrides may look up on the way
+                commit = sync_to_async(_commit_in_thread)
+                decision = await commit(self, request, response, decision)
+        return self._announce(request, response, decision)
 
     def _decide(self, request: HttpRequest, response: HttpResponse) -> Decision:
         return self.decide(request, response, self._state(request, response, request.session))
@@ -118,12 +117,13 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
         request: HttpRequest,
         response: HttpResponse,
         decision: Decision,
-    ) -> HttpResponse:
+    ) -> Decision:
+        """Save and set the cookie; return what the response is owed, as it turned out."""
         session: Any = request.session
         if decision.save:
             # Saving must not create what was not there: loading tells whether it is.
             was_empty = session.is_empty()
-            await mode(session.get_expire_at_browser_close, session.aget_expire_at_browser_close)
+            await self._lasts_until_close(mode, session)
             if session.is_empty() != was_empty:
                 decision = self._decide(request, response)
         if decision.save and not await self._save(mode, session):
@@ -131,11 +131,19 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
             decision = replace(decision, set_cookie=False, delete_cookie=has_cookie)
         if decision.set_cookie:
             await self._set_cookie(mode, request, response, session)
+        return decision
+
+    def _announce(
+        self, request: HttpRequest, response: HttpResponse, decision: Decision
+    ) -> HttpResponse:
+        """Tell the browser that a session has ended, and caches what the response depends on."""
         if decision.delete_cookie:
             name, attributes = self.cookie_name(request), self.cookie_attributes(request)
             _cookies.expire(response, name, attributes)
-        if decision.vary:
+        if decision.vary and response.has_header("Vary"):
             patch_vary_headers(response, ("Cookie",))
+        elif decision.vary:
+            response.headers["Vary"] = "Cookie"
         return response
 
     def _state(self, request: HttpRequest, response: HttpResponse, session: Any) -> State:
@@ -154,7 +162,7 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
     async def _save(self, mode: Mode, session: Any) -> bool:
         """Save the session; tell whether there still was one to renew."""
         try:
-            await mode(session.save, session.asave)
+            session.save() if mode is in_sync else await session.asave()
         except UpdateError as error:
             if not session.modified:
                 return False
@@ -167,12 +175,17 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
     async def _set_cookie(
         self, mode: Mode, request: HttpRequest, response: HttpResponse, session: Any
     ) -> None:
-        until_close = await mode(
-            session.get_expire_at_browser_close, session.aget_expire_at_browser_close
-        )
-        age = None if until_close else await mode(session.get_expiry_age, session.aget_expiry_age)
+        if await self._lasts_until_close(mode, session):
+            age = None
+        else:
+            age = session.get_expiry_age() if mode is in_sync else await session.aget_expiry_age()
         name, attributes = self.cookie_name(request), self.cookie_attributes(request)
         _cookies.write(response, name, session.session_key, attributes, age)
+
+    async def _lasts_until_close(self, mode: Mode, session: Any) -> bool:
+        if mode is in_sync:
+            return bool(session.get_expire_at_browser_close())
+        return bool(await session.aget_expire_at_browser_close())
 
 
 def _is_session(session: Any) -> bool:
@@ -192,5 +205,5 @@ def _commit_in_thread(
     request: HttpRequest,
     response: HttpResponse,
     decision: Decision,
-) -> HttpResponse:
+) -> Decision:
     return finish(middleware._commit(in_sync, request, response, decision))

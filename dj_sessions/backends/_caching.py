@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
+from functools import cached_property
 from types import MappingProxyType
 
 from django.core.cache import BaseCache, caches
@@ -22,9 +23,10 @@ class CacheUser(StoredSession):
     #: The cache keys that ``acache_key()`` told, by session key.
     _cache_keys: Mapping[str, str] = MappingProxyType({})
 
-    def __init__(self, session_key: str | None = None) -> None:
-        self._cache: BaseCache = caches[conf.SESSION_CACHE_ALIAS]
-        super().__init__(session_key)
+    @cached_property
+    def _cache(self) -> BaseCache:
+        # Not before it is needed: under ASGI each request gets a cache of its own made.
+        return caches[conf.SESSION_CACHE_ALIAS]
 
     @property
     def cache_key(self) -> str:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
 from dj_sessions import _expiry
-from dj_sessions._twins import Mode, driven_after_load, finish, in_sync
+from dj_sessions._twins import (
+    Mode,
+    after_load_in_thread,
+    driven_after_load,
+    finish,
+    in_sync,
+    twin_of,
+)
 from dj_sessions.backends._dictionary import SessionDictionary
 from dj_sessions.conf import conf
 
@@ -29,33 +37,51 @@ class SessionLifetime(SessionDictionary):
         ``modification`` (datetime) is when it was last changed, now by default; ``expiry`` (int,
         datetime, ISO text or None) stands for its own expiry, which is then not read.
         """
-        return finish(self._compute_expiry_age(in_sync, **kwargs))
+        return _expiry.age(*self._expiry_terms(**kwargs))
 
-    async def _compute_expiry_age(self, mode: Mode, **kwargs: Any) -> int:
-        return _expiry.age(*await self._expiry_terms(mode, **kwargs))
+    @twin_of(get_expiry_age, after_load_in_thread)
+    async def aget_expiry_age(self, **kwargs: Any) -> int:
+        return SessionLifetime.get_expiry_age(self, **await self._with_expiry(kwargs))
 
     def get_expiry_date(self, **kwargs: Any) -> datetime:
         """Return when the session expires; arguments as of ``get_expiry_age()``."""
-        return finish(self._compute_expiry_date(in_sync, **kwargs))
+        return _expiry.date(*self._expiry_terms(**kwargs))
 
-    async def _compute_expiry_date(self, mode: Mode, **kwargs: Any) -> datetime:
-        return _expiry.date(*await self._expiry_terms(mode, **kwargs))
+    @twin_of(get_expiry_date, after_load_in_thread)
+    async def aget_expiry_date(self, **kwargs: Any) -> datetime:
+        return SessionLifetime.get_expiry_date(self, **await self._with_expiry(kwargs))
 
-    async def _end_of(self, mode: Mode, modified: float, data: dict[str, Any]) -> datetime:
-        """Return when a session with ``data`` ends that was changed at ``modified`` (epoch)."""
-        terms = {
-            "modification": datetime.fromtimestamp(modified, UTC if conf.USE_TZ else None),
-            "expiry": data.get(_expiry.KEY),
-        }
-        return await mode(self.get_expiry_date, self.aget_expiry_date, **terms)
-
-    async def _expiry_terms(self, mode: Mode, **given: Any) -> tuple[Any, datetime, int]:
+    def _expiry_terms(self, **given: Any) -> tuple[Any, datetime, int]:
         modification = given["modification"] if "modification" in given else timezone.now()
-        if "expiry" in given:
-            expiry = given["expiry"]
-        else:
-            expiry = await mode(self.get, self.aget, _expiry.KEY)  # type: ignore[arg-type]
+        expiry = given["expiry"] if "expiry" in given else self.get(_expiry.KEY)
         return expiry, modification, self.get_session_cookie_age()
+
+    async def _with_expiry(self, given: dict[str, Any]) -> dict[str, Any]:
+        return given if "expiry" in given else {**given, "expiry": await self.aget(_expiry.KEY)}
+
+    async def _age_left(self, mode: Mode, modified: float, data: dict[str, Any]) -> float:
+        """Return how many seconds a session with ``data`` has left, changed at ``modified``.
+
+        That is seconds since the epoch, by the clock that the store stamps with.
+        """
+        expiry = data.get(_expiry.KEY)
+        if self._ends_as_usual() and (expiry is None or isinstance(expiry, int | float)):
+            return modified + (expiry or self.get_session_cookie_age()) - time.time()
+        changed = datetime.fromtimestamp(modified, UTC if conf.USE_TZ else None)
+        terms = {"modification": changed, "expiry": expiry}
+        ends = await mode(self.get_expiry_date, self.aget_expiry_date, **terms)
+        return await mode(self.get_expiry_age, self.aget_expiry_age, expiry=ends)
+
+    @classmethod
+    def _ends_as_usual(cls) -> bool:
+        """Tell whether no subclass computes expiries in a way of its own."""
+        ours = SessionLifetime
+        return (
+            cls.get_expiry_date is ours.get_expiry_date
+            and cls.get_expiry_age is ours.get_expiry_age
+            and cls.aget_expiry_date is ours.aget_expiry_date
+            and cls.aget_expiry_age is ours.aget_expiry_age
+        )
 
     def set_expiry(self, value: datetime | timedelta | int | None) -> None:
         """Give this session an expiry of its own.
@@ -75,16 +101,14 @@ class SessionLifetime(SessionDictionary):
 
     def get_expire_at_browser_close(self) -> bool:
         """Tell whether the cookie lasts until the browser closes."""
-        return finish(self._expire_at_browser_close(in_sync))
+        return self._ends_at_browser_close(self.get(_expiry.KEY))
 
-    async def _expire_at_browser_close(self, mode: Mode) -> bool:
-        expiry = await mode(self.get, self.aget, _expiry.KEY)  # type: ignore[arg-type]
+    @twin_of(get_expire_at_browser_close, after_load_in_thread)
+    async def aget_expire_at_browser_close(self) -> bool:
+        return self._ends_at_browser_close(await self.aget(_expiry.KEY))
+
+    def _ends_at_browser_close(self, expiry: _expiry.Expiry) -> bool:
         return _expiry.at_browser_close(expiry, conf.SESSION_EXPIRE_AT_BROWSER_CLOSE)
 
-    if not TYPE_CHECKING:  # the type stubs of Django declare these
-        aget_expiry_age = driven_after_load(get_expiry_age, _compute_expiry_age)
-        aget_expiry_date = driven_after_load(get_expiry_date, _compute_expiry_date)
+    if not TYPE_CHECKING:  # the type stubs of Django declare it
         aset_expiry = driven_after_load(set_expiry, _set_expiry)
-        aget_expire_at_browser_close = driven_after_load(
-            get_expire_at_browser_close, _expire_at_browser_close
-        )

@@ -12,18 +12,18 @@ from typing import Any, Final
 #: More different names than so many are not shared: they are no longer names, but data.
 MOST: Final = 500
 
+_TEXTS: Final = {str}
 _shared: Final[dict[str, str]] = {}
 
 
 def share(data: dict[str, Any]) -> dict[str, Any]:
     """Return ``data`` with the names that earlier calls were given."""
-    if type(data) is not dict:  # a class of somebody's serializer
+    # A class of somebody's serializer, or what only equals a text, stays what it is.
+    if type(data) is not dict or {*map(type, data)} != _TEXTS:
         return data
-    if (room := MOST - len(_shared)) > 0:
-        fresh = (name for name in data if type(name) is str and name not in _shared)
-        _shared.update((name, name) for name in islice(fresh, room))
-    # Only texts: True would become 1, which is equal.
-    return {
-        (_shared.get(name, name) if type(name) is str else name): value
-        for name, value in data.items()
-    }
+    try:
+        return {_shared[name]: value for name, value in data.items()}
+    except KeyError:
+        fresh = (name for name in data if name not in _shared)
+        _shared.update((name, name) for name in islice(fresh, max(0, MOST - len(_shared))))
+    return {_shared.get(name, name): value for name, value in data.items()}

@@ -97,8 +97,7 @@ class SessionStore(StoredSession):
         return finish(self._is_past_its_end(in_sync, record, data))
 
     async def _is_past_its_end(self, mode: Mode, record: Any, data: dict[str, Any]) -> bool:
-        ends = await self._end_of(mode, record.modified, data)
-        return await mode(self.get_expiry_age, self.aget_expiry_age, expiry=ends) <= 0
+        return await self._age_left(mode, record.modified, data) < 1
 
     _ahas_expired = driven(_has_expired, _is_past_its_end)
 

@@ -9,7 +9,6 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core import signing
-from django.utils import timezone
 
 from dj_sessions import _payload
 from dj_sessions._twins import Mode, driven, finish, in_sync
@@ -48,13 +47,10 @@ class SessionStore(SessionBase):
         self.accessed = True
         text = self._session_key
         data = _payload.decode(text, self.serializer, SALT) if text else None
-        if data is None or await self._has_expired(mode, text, data):
+        if data is None or await self._age_left(mode, _signed_at(text), data) < 0:
             self._session_key = None
             return {}
         return share(data)
-
-    async def _has_expired(self, mode: Mode, text: str, data: dict[str, Any]) -> bool:
-        return timezone.now() > await self._end_of(mode, _signed_at(text), data)
 
     def create(self) -> None:
         """Have the cookie set; there is nothing to reserve."""

@@ -25,13 +25,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.utils import timezone
 
-from dj_sessions import _payload
 from dj_sessions._merge import ABSENT, take_over
-from dj_sessions._twins import Mode, at_once, driven, finish, in_sync, in_thread
+from dj_sessions._twins import Mode, driven, finish, in_sync, in_thread
 from dj_sessions.backends._names import share
 from dj_sessions.backends._purge import PURGE_BATCH, Purge, VerbPurge
 from dj_sessions.backends._record import Record
-from dj_sessions.backends.base import SessionBase
+from dj_sessions.backends._verbs import StorageVerbs
 from dj_sessions.exceptions import CreateError, SessionConflict, SessionEnded, UpdateError
 
 __all__ = ["ABSENT", "Record", "StoredSession"]
@@ -46,7 +45,7 @@ SAVE_ATTEMPTS: Final = 16
 AUTHENTICATED: Final = "_auth_user_id"
 
 
-class StoredSession(SessionBase):
+class StoredSession(StorageVerbs):
     """A session that a store keeps, saved by compare-and-swap.
 
     The record as loaded is both what a save expects to find and the base of the merge when it
@@ -71,7 +70,7 @@ class StoredSession(SessionBase):
     async def _exists(self, mode: Mode, session_key: str | None) -> bool:
         if session_key is None or not self._validate_session_key(session_key):
             return False
-        await mode(self._before_io, self._abefore_io, session_key)
+        await self._prepare(mode, session_key)
         return await mode(self._holds, self._aholds, session_key)
 
     def load(self) -> dict[str, Any]:
@@ -82,16 +81,27 @@ class StoredSession(SessionBase):
         key = self._session_key
         record = None
         if key is not None:
-            await mode(self._before_io, self._abefore_io, key)
-            record = await mode(self._read, self._aread, key)
+            await self._prepare(mode, key)
+            record = self._read(key) if mode is in_sync else await self._aread(key)
         data = {} if record is None else self._data(record) or {}
-        if record is None or await mode(self._has_expired, self._ahas_expired, record, data):
+        if record is None or await self._expired(mode, record, data):
             self._session_key = None
             return {}
         if not hasattr(self, "_session_cache"):
             self._baseline = record
-        await mode(self._loaded, self._aloaded, record, data)
+        if mode is in_sync:
+            self._loaded(record, data)
+        else:
+            await self._aloaded(record, data)
         return share(data)
+
+    async def _prepare(self, mode: Mode, key: str) -> None:
+        self._before_io(key) if mode is in_sync else await self._abefore_io(key)
+
+    async def _expired(self, mode: Mode, record: Record, data: dict[str, Any]) -> bool:
+        if mode is in_sync:
+            return self._has_expired(record, data)
+        return await self._ahas_expired(record, data)
 
     def create(self) -> None:
         finish(self._create(in_sync))
@@ -131,10 +141,13 @@ class StoredSession(SessionBase):
         if self._session_key is None:
             await mode(self.create, self.acreate)
             return
-        data = await mode(self._get_session, self._aget_session, no_load=must_create)
+        if mode is in_sync:
+            data = self._get_session(no_load=must_create)
+        else:
+            data = await self._aget_session(no_load=must_create)
         if self._session_key is None:
             raise UpdateError("There is no session under this key; it may have expired.")
-        await mode(self._before_io, self._abefore_io, self._session_key)
+        await self._prepare(mode, self._session_key)
         if must_create:
             await self._save_new(mode, self._session_key, data)
         else:
@@ -149,15 +162,18 @@ class StoredSession(SessionBase):
     async def _save_over(self, mode: Mode, key: str, data: dict[str, Any]) -> None:
         expected = await self._swappable(mode, key, self._baseline)
         for _ in range(SAVE_ATTEMPTS):
-            record = await mode(self._record, self._arecord, data)
-            if await mode(self._replace, self._areplace, key, record, expected):
+            if mode is in_sync:
+                record = self._record(data)
+                replaced = self._replace(key, record, expected)
+            else:
+                record = await self._arecord(data)
+                replaced = await self._areplace(key, record, expected)
+            if replaced:
                 self._baseline = Record(record.payload)
                 return
             current = await mode(self._read_latest, self._aread_latest, key)
             theirs = None if current is None else self._data(current)
-            if current is None or await mode(
-                self._has_expired, self._ahas_expired, current, theirs or {}
-            ):
+            if current is None or await self._expired(mode, current, theirs or {}):
                 raise UpdateError("The session was deleted while it was in use.")
             if expected is not None:
                 if theirs is not None:  # what is corrupt is replaced
@@ -190,7 +206,7 @@ class StoredSession(SessionBase):
 
     async def _end(self, mode: Mode, key: str) -> bool:
         """Remove what is stored under ``key``; tell whether there was anything."""
-        await mode(self._before_io, self._abefore_io, key)
+        await self._prepare(mode, key)
         return await mode(self._remove, self._aremove, key)
 
     async def _leave_key(self, mode: Mode, key: str) -> None:
@@ -221,65 +237,3 @@ class StoredSession(SessionBase):
         asave = driven(save, _save)
         adelete = driven(delete, _delete)
         aclear_expired = classmethod(in_thread(clear_expired.__func__))
-
-    # What a store implements
-
-    def _before_io(self, key: str) -> None:
-        """Prepare to read or write the session under ``key``."""
-
-    def _read(self, key: str) -> Record | None:
-        """Return what is stored; None where it is unknown or has expired."""
-        raise NotImplementedError
-
-    def _read_latest(self, key: str) -> Record | None:
-        """Return what is stored, past any cache."""
-        return self._read(key)
-
-    def _insert(self, key: str, record: Any) -> bool:
-        """Store ``record`` under a new key; False if the key is taken."""
-        raise NotImplementedError
-
-    def _replace(self, key: str, record: Any, expected: Record | None) -> bool:
-        """Store ``record`` if ``expected`` (None: anything) is still there; tell whether it was."""
-        raise NotImplementedError
-
-    def _remove(self, key: str) -> bool:
-        """Remove what is stored; tell whether there was anything."""
-        raise NotImplementedError
-
-    def _holds(self, key: str) -> bool:
-        """Tell whether anything is stored, expired or not."""
-        return self._read(key) is not None
-
-    @classmethod
-    def _purge(cls, now: datetime, batch: int) -> int:
-        """Remove up to ``batch`` sessions that had expired at ``now``; return how many."""
-        raise NotImplementedError
-
-    def _record(self, data: dict[str, Any]) -> Record:
-        """Return what to store for ``data``; a store that wants the expiry adds it."""
-        return Record(self.encode(data))
-
-    def _data(self, record: Record) -> dict[str, Any] | None:
-        """Return the data of ``record``, a new copy each time; None if it is corrupt."""
-        if type(self).decode is not SessionBase.decode:
-            return self.decode(record.payload)
-        return _payload.decode(record.payload, self.serializer, self.key_salt)
-
-    def _loaded(self, record: Record, data: dict[str, Any]) -> None:
-        """Take note of what was read and is valid."""
-
-    def _has_expired(self, record: Record, data: dict[str, Any]) -> bool:
-        """Tell whether a session that was read is over, where the store does not know."""
-        return False
-
-    _abefore_io = at_once(_before_io)
-    _aread = in_thread(_read)
-    _aread_latest = in_thread(_read_latest)
-    _ainsert = in_thread(_insert)
-    _areplace = in_thread(_replace)
-    _aremove = in_thread(_remove)
-    _aholds = in_thread(_holds)
-    _arecord = at_once(_record)
-    _ahas_expired = at_once(_has_expired)
-    _aloaded = at_once(_loaded)

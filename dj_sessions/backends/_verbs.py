@@ -1,0 +1,75 @@
+"""What a store implements: five storage verbs, and what they have to do with a session."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from dj_sessions import _payload
+from dj_sessions._twins import at_once, in_thread
+from dj_sessions.backends._record import Record
+from dj_sessions.backends.base import SessionBase
+
+
+class StorageVerbs(SessionBase):
+    """The verbs, and what they are where a store does not say."""
+
+    def _before_io(self, key: str) -> None:
+        """Prepare to read or write the session under ``key``."""
+
+    def _read(self, key: str) -> Record | None:
+        """Return what is stored; None where it is unknown or has expired."""
+        raise NotImplementedError
+
+    def _read_latest(self, key: str) -> Record | None:
+        """Return what is stored, past any cache."""
+        return self._read(key)
+
+    def _insert(self, key: str, record: Any) -> bool:
+        """Store ``record`` under a new key; False if the key is taken."""
+        raise NotImplementedError
+
+    def _replace(self, key: str, record: Any, expected: Record | None) -> bool:
+        """Store ``record`` if ``expected`` (None: anything) is still there; tell whether it was."""
+        raise NotImplementedError
+
+    def _remove(self, key: str) -> bool:
+        """Remove what is stored; tell whether there was anything."""
+        raise NotImplementedError
+
+    def _holds(self, key: str) -> bool:
+        """Tell whether anything is stored, expired or not."""
+        return self._read(key) is not None
+
+    @classmethod
+    def _purge(cls, now: datetime, batch: int) -> int:
+        """Remove up to ``batch`` sessions that had expired at ``now``; return how many."""
+        raise NotImplementedError
+
+    def _record(self, data: dict[str, Any]) -> Record:
+        """Return what to store for ``data``; a store that wants the expiry adds it."""
+        return Record(self.encode(data))
+
+    def _data(self, record: Record) -> dict[str, Any] | None:
+        """Return the data of ``record``, a new copy each time; None if it is corrupt."""
+        if type(self).decode is not SessionBase.decode:
+            return self.decode(record.payload)
+        return _payload.decode(record.payload, self.serializer, self.key_salt)
+
+    def _loaded(self, record: Record, data: dict[str, Any]) -> None:
+        """Take note of what was read and is valid."""
+
+    def _has_expired(self, record: Record, data: dict[str, Any]) -> bool:
+        """Tell whether a session that was read is over, where the store does not know."""
+        return False
+
+    _abefore_io = at_once(_before_io)
+    _aread = in_thread(_read)
+    _aread_latest = in_thread(_read_latest)
+    _ainsert = in_thread(_insert)
+    _areplace = in_thread(_replace)
+    _aremove = in_thread(_remove)
+    _aholds = in_thread(_holds)
+    _arecord = at_once(_record)
+    _ahas_expired = at_once(_has_expired)
+    _aloaded = at_once(_loaded)
