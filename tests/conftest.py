@@ -101,9 +101,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _is_chosen(case: Case, item: Any) -> bool:
     return all(
         (not mark.args or case.engine in mark.args)
-        and all(getattr(case, name) == value for name, value in mark.kwargs.items())
+        and all(getattr(case, name) in _either(value) for name, value in mark.kwargs.items())
         for mark in item.iter_markers("stores")
     )
+
+
+def _either(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -222,7 +222,7 @@ def test_a_generation_that_another_client_wrote_is_the_generation(store, key, re
     cache, name = caches[store.cache], f"{cached_db.KEY_PREFIX}.generation"
     swap, raw = swap_of(cache), pickle.dumps("of another client", 0)
     if store.cache in ("redis", "django_redis"):
-        swap.client().set(swap.name(name), raw)
+        swap.client.set(swap.name(name), raw)
     elif store.cache == "default":
         cache._cache[cache.make_key(name)] = raw
     else:
@@ -244,7 +244,7 @@ def test_a_voucher_that_cannot_be_read_counts_as_none(store, key, reopen):
     voucher = f"{cached_db.KEY_PREFIX}{key}.voucher"
     if store.cache in ("redis", "django_redis"):
         swap = swap_of(caches[store.cache])
-        swap.client().set(swap.name(voucher), b"\x80no pickle", ex=60)
+        swap.client.set(swap.name(voucher), b"\x80no pickle", ex=60)
     else:
         caches[store.cache].set(voucher, ["no", "text"], 60)
     assert reopen(key).get("colour") == "green"

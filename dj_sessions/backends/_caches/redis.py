@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, Final
 
+from dj_sessions.backends._caches._connections import kept_client, quick_client
 from dj_sessions.backends._caches.any import CacheSwap, Names, digest
 
 #: Writes where the old value is as expected; an age that is over forgets the entry.
@@ -60,22 +61,22 @@ class RedisSwap(CacheSwap):
         return digest(raw)
 
     def read(self, key: str) -> Any:
-        return self.client().get(self.name(key))
+        return self.client.get(self.name(key))
 
     def read_many(self, keys: Iterable[str]) -> list[Any]:
-        return self.client().mget([self.name(key) for key in keys])  # type: ignore[no-any-return]
+        return self.client.mget([self.name(key) for key in keys])  # type: ignore[no-any-return]
 
     def insert(self, key: str, raw: Any, age: int) -> bool:
         if age <= 0:
             return super().insert(key, raw, age)
-        return bool(self.client().set(self.name(key), raw, ex=age, nx=True))
+        return bool(self.client.set(self.name(key), raw, ex=age, nx=True))
 
     def swap(self, key: str, raw: Any, expected: Any, age: int) -> bool:
         old = ("any", b"") if expected is None else ("expect", expected)
         return bool(self._run(self._swap, [key], [*old, raw, int(age)]))
 
     def remove(self, key: str) -> bool:
-        return bool(self.client().delete(self.name(key)))
+        return bool(self.client.delete(self.name(key)))
 
     def write_copy(
         self, names: Names, entries: tuple[Any, Any, Any], expected: Any, age: int
@@ -90,29 +91,26 @@ class RedisSwap(CacheSwap):
     def name(self, key: str) -> Any:
         return self.cache.make_and_validate_key(key)
 
-    def client(self) -> Any:
-        return self._client
-
     @cached_property
-    def _client(self) -> Any:
+    def client(self) -> Any:
         # Django makes one for each command, which takes nearly as long as the command.
-        return self.cache._cache.get_client(None, write=True)
+        return kept_client(self.cache._cache)
 
     def _run(self, script: Any, keys: Iterable[str], arguments: list[Any]) -> Any:
         names = [self.name(key) for key in keys]
-        return script(keys=names, args=arguments, client=self.client())
+        return script(keys=names, args=arguments, client=self.client)
 
     @cached_property
     def _swap(self) -> Any:
-        return self.client().register_script(SWAP)
+        return self.client.register_script(SWAP)
 
     @cached_property
     def _write_copy(self) -> Any:
-        return self.client().register_script(WRITE_COPY)
+        return self.client.register_script(WRITE_COPY)
 
     @cached_property
     def _void_copy(self) -> Any:
-        return self.client().register_script(VOID_COPY)
+        return self.client.register_script(VOID_COPY)
 
 
 class DjangoRedisSwap(RedisSwap):
@@ -127,5 +125,6 @@ class DjangoRedisSwap(RedisSwap):
     def name(self, key: str) -> Any:
         return self.cache.client.make_key(key)
 
+    @cached_property
     def client(self) -> Any:
-        return self.cache.client.get_client(write=True)
+        return quick_client(self.cache.client.get_client(write=True))

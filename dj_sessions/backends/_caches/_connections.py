@@ -1,0 +1,97 @@
+"""Connections to Redis that the process keeps for its sessions.
+
+Django keeps them with each cache object, and under ASGI each request has one: it connects anew.
+And redis-py's pool takes as long to lend a connection and take it back as the command takes.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from collections import deque
+from copy import copy
+from typing import Any, Final
+
+#: For a pool of our own: more connections than commands at a time are never made.
+UNLIMITED: Final = 2**31
+
+_clients: Final[dict[tuple[str, ...], Any]] = {}
+
+
+class QuickPool:
+    """Lends what was given back before; all else is the pool's own work.
+
+    ``kept`` is how many connections may lie here, out of the reach of the pool's other users.
+    """
+
+    def __init__(self, pool: Any, kept: int) -> None:
+        self._pool = pool
+        self._used: deque[Any] = deque()
+        self._kept = kept
+
+    def get_connection(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            connection = self._used.pop()
+        except IndexError:
+            return self._pool.get_connection(*arguments, **options)
+        if connection.pid == os.getpid() and _is_open(connection):
+            return connection
+        self._pool.release(connection)  # and if another process made it, that is the end of it
+        return self._pool.get_connection(*arguments, **options)
+
+    def release(self, connection: Any) -> None:
+        wants_to_go = getattr(connection, "should_reconnect", bool)
+        if len(self._used) < self._kept and not wants_to_go():
+            self._used.append(connection)
+        else:
+            self._pool.release(connection)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pool, name)
+
+
+def _is_open(connection: Any) -> bool:
+    """Tell whether a connection is as it was: nothing has come on it, as its end would."""
+    sock = getattr(connection, "_sock", None)
+    if sock is None or not hasattr(select, "poll"):
+        return False
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return not poll.poll(0)
+
+
+def kept_client(cache_client: Any) -> Any:
+    """Return the process's client for the server that Django's ``RedisCacheClient`` writes to.
+
+    Where the site has chosen its pool, or how many connections that has, it is the cache's own.
+    """
+    server, options = cache_client._servers[0], cache_client._pool_options
+    make_pool = cache_client._lib.ConnectionPool
+    is_chosen = cache_client._pool_class is not make_pool or "max_connections" in options
+    if is_chosen or "max_connections" in server:
+        return cache_client.get_client(None, write=True)
+    place = (server, repr(sorted(options.items())))
+    if place not in _clients:
+        pool = make_pool.from_url(server, max_connections=UNLIMITED, **options)
+        client = cache_client._client(connection_pool=QuickPool(pool, UNLIMITED))
+        return _clients.setdefault(place, client)
+    return _clients[place]
+
+
+def quick_client(client: Any) -> Any:
+    """Return a client like django-redis's, which has a pool that all of the process share."""
+    pool = client.connection_pool
+    if not _is_plain(pool) or pool.max_connections < 2:
+        return client
+    client = copy(client)
+    # The pool has it, as it outlives the clients: what lies there must not be forgotten with them.
+    client.connection_pool = vars(pool).setdefault("_session_pool", QuickPool(pool, kept=1))
+    return client
+
+
+def _is_plain(pool: Any) -> bool:
+    """Tell whether a pool of redis-py has its way of lending connections."""
+    kind = next(kind for kind in type(pool).__mro__ if kind.__module__.startswith("redis."))
+    return kind.__name__ == "ConnectionPool" and all(
+        getattr(type(pool), verb) is getattr(kind, verb) for verb in ("get_connection", "release")
+    )

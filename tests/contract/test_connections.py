@@ -1,0 +1,110 @@
+"""Connections to Redis: the process keeps them, and looks at them no oftener than it must."""
+
+from __future__ import annotations
+
+import copy
+from contextvars import Context
+from importlib import import_module
+
+import pytest
+import redis
+from django.core.cache import caches
+from django.test import override_settings
+from redis import Connection, ConnectionPool
+
+from dj_sessions.backends._caches import _connections, swap_of
+
+REQUESTS = 5
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """The connections to Redis that are made, as they are."""
+    connections = []
+    connect = Connection._connect
+
+    def noted(self):
+        connections.append(self)
+        return connect(self)
+
+    monkeypatch.setattr(Connection, "_connect", noted)
+    monkeypatch.setattr(_connections, "_clients", {})
+    return connections
+
+
+@pytest.fixture
+def admin(store):
+    """A client of its own on the server."""
+    with redis.Redis.from_url(caches.settings[store.cache]["LOCATION"]) as client:
+        yield client
+
+
+def as_a_request_under_asgi(call):
+    """Call in a context of its own, where there is no cache yet."""
+    return Context().run(call)
+
+
+@pytest.mark.stores("cache", cache="redis")
+@pytest.mark.parametrize(
+    ("engine", "count"), [("dj_sessions", 1), ("django.contrib.sessions", REQUESTS)]
+)
+def test_requests_under_asgi_share_their_connections(store, made, engine, count):
+    SessionStore = import_module(f"{engine}.backends.cache").SessionStore
+    for _ in range(REQUESTS):
+        as_a_request_under_asgi(lambda: SessionStore("a" * 32).load())
+    assert len(made) == count
+
+
+@pytest.mark.stores("cache", cache=("redis", "django_redis"))
+def test_a_connection_that_the_server_has_closed_is_no_error(store, admin):
+    client = swap_of(caches[store.cache]).client
+    for _ in range(3):
+        number = client.client_id()
+        assert client.connection_pool._used  # it lies there, to be used as it is
+        admin.client_kill_filter(_id=str(number))
+        assert client.get("unknown") is None
+
+
+@pytest.mark.stores("cache", cache=("redis", "django_redis"))
+def test_a_connection_is_not_used_in_a_process_that_was_forked_off(store):
+    client = swap_of(caches[store.cache]).client
+    client.get("unknown")
+    connection = client.connection_pool._used[-1]
+    connection.pid -= 1
+    client.get("unknown")
+    assert client.connection_pool._used[-1] is not connection
+
+
+@pytest.mark.stores("cache", cache=("redis", "django_redis"))
+def test_the_pool_is_asked_for_a_connection_once(store, monkeypatch):
+    client = swap_of(caches[store.cache]).client
+    client.get("unknown")
+    pool = client.connection_pool._pool
+    monkeypatch.setattr(pool, "get_connection", lambda *rest: pytest.fail("asked again"))
+    assert client.get("unknown") is None
+
+
+@pytest.mark.stores("cache", cache="redis")
+def test_a_site_that_has_chosen_how_many_connections_there_are_has_them(store):
+    settings = copy.deepcopy(caches.settings[store.cache])
+    settings["OPTIONS"] = {"max_connections": 1}
+    with override_settings(CACHES={**caches.settings, store.cache: settings}):
+        cache = caches[store.cache]
+        client = swap_of(cache).client
+        assert client.connection_pool is cache._cache._get_connection_pool(write=True)
+        for _ in range(3):
+            assert client.get("unknown") is None
+            assert cache.get("unknown") is None
+
+
+@pytest.mark.stores("cache", cache="django_redis")
+@pytest.mark.parametrize("most", [1, 2])
+def test_sessions_leave_connections_to_others(store, most):
+    pool = ConnectionPool.from_url(caches.settings[store.cache]["LOCATION"], max_connections=most)
+    bare = redis.Redis(connection_pool=pool)
+    for _ in range(2):  # under ASGI each request has an adapter of its own
+        client = _connections.quick_client(bare)
+        for _ in range(3):
+            assert client.get("unknown") is None
+            assert bare.get("unknown") is None
+    pool.disconnect()
