@@ -147,7 +147,7 @@ def driven(
             return await body(self, in_async, *args[1:], **kwargs)
         if not self.blocking:
             return _step(body, *args, **kwargs)
-        return await sync_to_async(_step)(body, *args, **kwargs)
+        return await _step_in_thread(body, *args, **kwargs)  # type: ignore[no-any-return]
 
     return _marked(twin, sync, in_thread)
 
@@ -169,6 +169,9 @@ def driven_after_load(
 
 def _step(body: Callable[..., Coroutine[Any, Any, R]], self: Any, *args: Any, **kwargs: Any) -> R:
     return finish(body(self, in_sync, *args, **kwargs))
+
+
+_step_in_thread: Any = sync_to_async(_step)
 
 
 def twin_of(sync: Callable[..., Any], make: Callable[..., Any] = in_thread) -> Callable[[F], F]:

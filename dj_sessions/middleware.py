@@ -104,8 +104,7 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
             if _is_at_home_in_the_loop(request.session):
                 decision = await self._commit(in_async, request, response, decision)
             else:  # one hop for all that a store's overrides may look up on the way
-                commit = sync_to_async(_commit_in_thread)
-                decision = await commit(self, request, response, decision)
+                decision = await _commit_in_thread(self, request, response, decision)
         return self._announce(request, response, decision)
 
     def _decide(self, request: HttpRequest, response: HttpResponse) -> Decision:
@@ -200,6 +199,7 @@ def _is_at_home_in_the_loop(session: Any) -> bool:
     return type(session).save is SessionBase.save  # it has async methods alone
 
 
+@sync_to_async
 def _commit_in_thread(
     middleware: SessionMiddleware,
     request: HttpRequest,

@@ -21,8 +21,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, cast
 
 from dj_sessions._payload import UNREADABLE
 from dj_sessions.backends import _outage
@@ -36,19 +35,29 @@ BUSY_AGE: Final = 600
 ENDED: Final = "ended"
 BUSY: Final = "busy"
 
-#: The generations as last seen, raw, by alias, adapter and full name in the cache.
-_generations: dict[tuple[str, type, str], Any] = {}
 
+class Sight(NamedTuple):
+    """What the cache said about a session: the copy, if it counts, and what to compare with.
 
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What the cache said about a session: the copy, if it counts, and what to compare with."""
+    ``remainder`` is what the payload has beyond the data, so that it can be made again from the
+    copy.
+    """
 
     raw: Any = None
     remainder: str = ""
-    """What the payload has beyond the data, so that it can be made again from the copy."""
     voucher: Any = None
     may_write: bool = True
+
+
+class Generation(NamedTuple):
+    """The word for all vouchers, raw, and its fingerprint: clients write one word variously."""
+
+    raw: Any
+    fingerprint: str
+
+
+#: The generations as last seen, by where they were seen: alias, adapter, name, prefix, version.
+_generations: dict[tuple[Any, ...], Generation | None] = {}
 
 
 #: A session of which the cache cannot know.
@@ -72,24 +81,24 @@ class Copies:
         names = self._names(name)
         # Asked first: a cache that answers again is told, but after it has said what it had.
         is_behind = self.outage.is_behind(name)
-        found = self.outage.guard("reading from", self.cache, self.swap.read_many, names)
+        found = self.outage.guard("reading from", self.cache, self.swap.read_copy, names)
         if found is None or is_behind:
             return HIDDEN
         copy, voucher, generation = found
-        self._remember(generation)
+        known = self._remember(generation)
         said = self._text(voucher)
         if said in (ENDED, BUSY):
             return HIDDEN
-        if copy is None or generation is None:
+        if copy is None or known is None:
             return Sight(voucher=voucher)
-        vouched = self._vouched(generation, copy)
+        vouched = self._vouched(known, copy)
         if not said.startswith(vouched):
             return Sight(voucher=voucher)
         return Sight(copy, said.removeprefix(vouched), voucher)
 
-    def _vouched(self, generation: Any, copy: Any) -> str:
-        """Return what a voucher says of both; they are raw, as clients write one word variously."""
-        return f"{self.swap.fingerprint(generation)} {self.swap.fingerprint(copy)} "
+    def _vouched(self, generation: Generation, copy: Any) -> str:
+        """Return what a voucher says of both."""
+        return f"{generation.fingerprint} {self.swap.fingerprint(copy)} "
 
     def write(
         self, name: str, data: dict[str, Any], remainder: str, age: int, sight: Sight
@@ -121,7 +130,7 @@ class Copies:
         for _ in range(2):  # the generation as remembered, and as it is
             generation = self._generation()
             voucher = swap.encode(self._vouched(generation, raw) + remainder)
-            entries = raw, voucher, generation
+            entries = raw, voucher, generation.raw
             wrote = swap.write_copy(self._names(name), entries, sight.voucher, age)
             if wrote is not None:
                 return Sight(voucher=voucher) if wrote else HIDDEN
@@ -162,22 +171,30 @@ class Copies:
         """Begin a new generation: no copy that exists counts any more."""
         cache.set(self.generation, secrets.token_hex(8), None)
 
-    def _generation(self) -> Any:
+    def _generation(self) -> Generation:
         known = _generations.get(self._memory)
         if known is None:
             word = secrets.token_hex(8)
             added = self.cache.add(self.generation, word, None)
-            known = None if added else self.swap.read(self.generation)
-            known = self.swap.encode(word) if known is None else known
-            self._remember(known)
+            raw = None if added else self.swap.read(self.generation)
+            known = self._remember(self.swap.encode(word) if raw is None else raw)
+        return cast("Generation", known)
+
+    def _remember(self, raw: Any) -> Generation | None:
+        """Note which generation it is, or with None that it is unknown; return what is known."""
+        known = _generations.get(self._memory)
+        if raw is None:
+            known = None
+        elif known is None or known.raw != raw:
+            known = Generation(raw, self.swap.fingerprint(raw))
+        _generations[self._memory] = known
         return known
 
-    def _remember(self, generation: Any) -> None:
-        _generations[self._memory] = generation
-
     @property
-    def _memory(self) -> tuple[str, type, str]:
-        return self.alias, type(self.swap), str(self.cache.make_key(self.generation))
+    def _memory(self) -> tuple[Any, ...]:
+        # What a key function makes of it is left out: a wrong word would be found out.
+        cache = self.cache
+        return self.alias, type(self.swap), self.generation, cache.key_prefix, cache.version
 
     def _text(self, raw: Any) -> str:
         try:

@@ -120,7 +120,7 @@ class SessionBase(Twinned, SessionLifetime):
     _aget_new_session_key = at_once(_get_new_session_key)
 
     def _get_or_create_session_key(self) -> str:
-        return finish(self._current_or_new_key(in_sync))
+        return self._session_key or finish(self._current_or_new_key(in_sync))
 
     async def _current_or_new_key(self, mode: Mode) -> str:
         if self._session_key is None:

@@ -62,7 +62,7 @@ class SessionStore(CacheUser):
         return finish(self._cache_record(in_sync, data))
 
     async def _cache_record(self, mode: Mode, data: dict[str, Any]) -> Record:
-        age = await mode(self.get_expiry_age, self.aget_expiry_age)
+        age = self.get_expiry_age() if mode is in_sync else await self.aget_expiry_age()
         encode = self._swap.encode
         try:
             return CacheRecord(encode(data), None, age)

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from dj_sessions import _payload
 from dj_sessions._twins import Mode, driven, finish, in_sync, in_thread
+from dj_sessions.backends._caches import swap_of
 from dj_sessions.backends._caching import CacheUser
 from dj_sessions.backends._copies import HIDDEN, UNSEEN, Copies, Sight
 from dj_sessions.backends._rows import Rows
@@ -87,7 +88,7 @@ class SessionStore(CacheUser, DBStore):
         return finish(self._read_through(in_sync, key))
 
     async def _read_through(self, mode: Mode, key: str) -> Record | None:
-        sight = await mode(self._look, self._alook, key)
+        sight = self._look(key) if mode is in_sync else await self._alook(key)
         if sight.raw is not None:
             return CopiedRecord(sight.raw, None, sight.remainder)
         # Not from a replica, whose old row would become the copy.
@@ -99,7 +100,8 @@ class SessionStore(CacheUser, DBStore):
         return sight
 
     def _loaded(self, record: Record, data: dict[str, Any]) -> None:
-        finish(self._copy_loaded(in_sync, record, data))
+        if not isinstance(record, CopiedRecord):
+            finish(self._copy_loaded(in_sync, record, data))
 
     async def _copy_loaded(self, mode: Mode, record: Record, data: dict[str, Any]) -> None:
         if isinstance(record, CopiedRecord):
@@ -111,7 +113,7 @@ class SessionStore(CacheUser, DBStore):
 
     def _data(self, record: Record) -> dict[str, Any] | None:
         if isinstance(record, CopiedRecord):
-            data = self._copies.swap.decode(record.payload)
+            data = swap_of(self._cache).decode(record.payload)
             return data if isinstance(data, dict) else None
         return super()._data(record)
 
@@ -141,7 +143,7 @@ class SessionStore(CacheUser, DBStore):
 
     async def _row_record(self, mode: Mode, data: dict[str, Any]) -> RowRecord:
         row = await super()._row_record(mode, data)
-        age = await mode(self.get_expiry_age, self.aget_expiry_age)
+        age = self.get_expiry_age() if mode is in_sync else await self.aget_expiry_age()
         return CachedRecord(row.payload, row.expiry, row.instance, age)
 
     def _insert(self, key: str, record: Any) -> bool:

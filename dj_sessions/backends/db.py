@@ -71,13 +71,11 @@ class SessionStore(StoredSession):
         return finish(self._model_instance(in_sync, data))
 
     async def _model_instance(self, mode: Mode, data: dict[str, Any]) -> Any:
-        return self.model(
-            session_key=await mode(
-                self._get_or_create_session_key, self._aget_or_create_session_key
-            ),
-            session_data=self.encode(data),
-            expire_date=await mode(self.get_expiry_date, self.aget_expiry_date),
-        )
+        if mode is in_sync:
+            key, ends = self._get_or_create_session_key(), self.get_expiry_date()
+        else:
+            key, ends = await self._aget_or_create_session_key(), await self.aget_expiry_date()
+        return self.model(session_key=key, session_data=self.encode(data), expire_date=ends)
 
     acreate_model_instance = driven(create_model_instance, _model_instance)
 
@@ -114,7 +112,7 @@ class SessionStore(StoredSession):
     async def _read_row(self, mode: Mode, key: str) -> RowRecord | None:
         if self._finds_rows_its_own_way():
             return _loaded_from(await mode(self._get_session_from_db, self._aget_session_from_db))
-        return await mode(self._find, self._afind, key)
+        return self._find(key) if mode is in_sync else await self._afind(key)
 
     def _find(self, key: str) -> RowRecord | None:
         found = (self._find_in(using, key) for using in self._places_to_read())
@@ -158,7 +156,10 @@ class SessionStore(StoredSession):
         return finish(self._row_record(in_sync, data))
 
     async def _row_record(self, mode: Mode, data: dict[str, Any]) -> RowRecord:
-        row = await mode(self.create_model_instance, self.acreate_model_instance, data)
+        if mode is in_sync:
+            row = self.create_model_instance(data)
+        else:
+            row = await self.acreate_model_instance(data)
         return RowRecord(row.session_data, row.expire_date, row)
 
     _arecord = driven(_record, _row_record)

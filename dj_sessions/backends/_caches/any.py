@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import marshal
-from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any, NamedTuple
 from weakref import proxy
@@ -52,12 +51,6 @@ class CacheSwap:
         data = self.cache.get(key)
         return None if data is None else self.encode(data)
 
-    def read_many(self, keys: Iterable[str]) -> list[Any]:
-        """Return the raw value under each of ``keys``, or None."""
-        wanted = list(keys)
-        found = self.cache.get_many(wanted)
-        return [self.encode(found[key]) if key in found else None for key in wanted]
-
     def insert(self, key: str, raw: Any, age: int) -> bool:
         """Store ``raw`` for ``age`` seconds where there is nothing; tell whether it did."""
         return bool(self.cache.add(key, self.decode(raw), age))
@@ -77,6 +70,11 @@ class CacheSwap:
 
     # A copy with its voucher
 
+    def read_copy(self, names: Names) -> list[Any]:
+        """Return the raw values under all three names, or None."""
+        found = self.cache.get_many(names)
+        return [self.encode(found[name]) if name in found else None for name in names]
+
     def write_copy(
         self, names: Names, entries: tuple[Any, Any, Any], expected: Any, age: int
     ) -> bool | None:
@@ -85,7 +83,7 @@ class CacheSwap:
         Return None if the generation, the third of the entries, is not the present one.
         """
         copy, voucher, generation = entries
-        _, present, word = self.read_many(names)
+        _, present, word = self.read_copy(names)
         if not _is_expected(word, generation):
             return None
         if not _is_expected(present, expected):
@@ -99,6 +97,12 @@ class CacheSwap:
         if self.read(names.voucher) not in keep:
             self.cache.set(names.voucher, self.decode(mark), age)
         self.cache.delete(names.copy)
+
+    def full(self, names: Names) -> list[Any]:
+        """Return the names as the cache has them; the longest, of the voucher, is checked."""
+        make = self.cache.make_key
+        voucher = self.cache.make_and_validate_key(names.voucher)
+        return [make(names.copy), voucher, make(names.generation)]
 
 
 def _is_expected(current: Any, expected: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from dj_sessions.backends import _snapshot
@@ -14,11 +13,6 @@ class LocMemSwap(CacheSwap):
 
     def fingerprint(self, raw: bytes) -> str:
         return digest(raw)
-
-    def read_many(self, keys: Iterable[str]) -> list[Any]:
-        names = self._full(keys)
-        with self.cache._lock:
-            return [self._current(name) for name in names]
 
     def read(self, key: str) -> Any:
         name = self.cache.make_and_validate_key(key)
@@ -34,10 +28,15 @@ class LocMemSwap(CacheSwap):
             self.cache._set(name, raw, age)
             return True
 
+    def read_copy(self, names: Names) -> list[Any]:
+        full = self.full(names)
+        with self.cache._lock:
+            return [self._current(name) for name in full]
+
     def write_copy(
         self, names: Names, entries: tuple[Any, Any, Any], expected: Any, age: int
     ) -> bool | None:
-        copy, voucher, generation = self._full(names)
+        copy, voucher, generation = self.full(names)
         with self.cache._lock:
             if self._current(generation) != entries[2]:
                 return None
@@ -48,14 +47,11 @@ class LocMemSwap(CacheSwap):
             return True
 
     def void_copy(self, names: Names, mark: Any, age: int, keep: tuple[Any, ...] = ()) -> None:
-        copy, voucher, _ = self._full(names)
+        copy, voucher, _ = self.full(names)
         with self.cache._lock:
             if self._current(voucher) not in keep:
                 self.cache._set(voucher, mark, age)
             self.cache._delete(copy)
-
-    def _full(self, keys: Iterable[str]) -> list[Any]:
-        return [self.cache.make_and_validate_key(key) for key in keys]
 
     def _current(self, name: str) -> Any:
         return None if self.cache._has_expired(name) else self.cache._cache[name]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,11 +29,6 @@ class MemcachedSwap(CacheSwap):
     def read(self, key: str) -> MemcachedEntry | None:
         return self._entry(self.cache._cache.gets(self._name(key)))
 
-    def read_many(self, keys: Iterable[str]) -> list[Any]:
-        names = [self._name(key) for key in keys]
-        found = self.cache._cache.gets_many(names)
-        return [self._entry(found.get(name)) for name in names]
-
     def swap(
         self, key: str, raw: MemcachedEntry, expected: MemcachedEntry | None, age: int
     ) -> bool:
@@ -48,6 +42,11 @@ class MemcachedSwap(CacheSwap):
                 return False
             expected = current
         return bool(client.cas(name, data, expected.version, timeout))
+
+    def read_copy(self, names: Names) -> list[Any]:
+        full = self.full(names)
+        found = self.cache._cache.gets_many(full)
+        return [self._entry(found.get(name)) for name in full]
 
     def write_copy(
         self, names: Names, entries: tuple[Any, Any, Any], expected: Any, age: int

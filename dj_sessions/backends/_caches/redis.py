@@ -6,7 +6,6 @@ the login a moment ago, and would still know the one that has been ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, Final
 
@@ -63,9 +62,6 @@ class RedisSwap(CacheSwap):
     def read(self, key: str) -> Any:
         return self.client.get(self.name(key))
 
-    def read_many(self, keys: Iterable[str]) -> list[Any]:
-        return self.client.mget([self.name(key) for key in keys])  # type: ignore[no-any-return]
-
     def insert(self, key: str, raw: Any, age: int) -> bool:
         if age <= 0:
             return super().insert(key, raw, age)
@@ -73,20 +69,23 @@ class RedisSwap(CacheSwap):
 
     def swap(self, key: str, raw: Any, expected: Any, age: int) -> bool:
         old = ("any", b"") if expected is None else ("expect", expected)
-        return bool(self._run(self._swap, [key], [*old, raw, int(age)]))
+        return bool(self._run(self._swap, [self.name(key)], [*old, raw, int(age)]))
 
     def remove(self, key: str) -> bool:
         return bool(self.client.delete(self.name(key)))
+
+    def read_copy(self, names: Names) -> list[Any]:
+        return self.client.mget(self.full(names))  # type: ignore[no-any-return]
 
     def write_copy(
         self, names: Names, entries: tuple[Any, Any, Any], expected: Any, age: int
     ) -> bool | None:
         old = ("missing", b"") if expected is None else ("expect", expected)
-        answer = self._run(self._write_copy, names, [*entries, *old, int(age)])
+        answer = self._run(self._write_copy, self.full(names), [*entries, *old, int(age)])
         return None if answer < 0 else bool(answer)
 
     def void_copy(self, names: Names, mark: Any, age: int, keep: tuple[Any, ...] = ()) -> None:
-        self._run(self._void_copy, names, [mark, int(age), *keep])
+        self._run(self._void_copy, self.full(names), [mark, int(age), *keep])
 
     def name(self, key: str) -> Any:
         return self.cache.make_and_validate_key(key)
@@ -96,8 +95,7 @@ class RedisSwap(CacheSwap):
         # Django makes one for each command, which takes nearly as long as the command.
         return kept_client(self.cache._cache)
 
-    def _run(self, script: Any, keys: Iterable[str], arguments: list[Any]) -> Any:
-        names = [self.name(key) for key in keys]
+    def _run(self, script: Any, names: list[Any], arguments: list[Any]) -> Any:
         return script(keys=names, args=arguments, client=self.client)
 
     @cached_property
@@ -124,6 +122,9 @@ class DjangoRedisSwap(RedisSwap):
 
     def name(self, key: str) -> Any:
         return self.cache.client.make_key(key)
+
+    def full(self, names: Names) -> list[Any]:
+        return [self.name(name) for name in names]
 
     @cached_property
     def client(self) -> Any:
