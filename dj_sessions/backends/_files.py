@@ -1,38 +1,47 @@
-"""Files that are written whole or not at all, and changed by one at a time."""
+"""Files that are written whole or not at all, and changed by one at a time.
+
+Paths are texts and files are descriptors: objects for them take longer to make than the system
+takes for what is done with them, and each request comes here.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from django.core.files import locks
 
 #: What stands between the name of a session's file and the random end of a file being written.
 TEMPORARY: Final = "_out_"
 
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_READ: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+
 
 def read(path: str) -> tuple[bytes, float] | None:
     """Return the content and the time of modification (epoch seconds), None without a file."""
-    # Each request reads: to make a file object takes longer than the system does.
-    descriptor = _descriptor(path)
+    descriptor = _opened(path)
     if descriptor is None:
         return None
     try:
-        facts = os.fstat(descriptor)
-        content = os.read(descriptor, facts.st_size)
-        while len(content) < facts.st_size and (more := os.read(descriptor, facts.st_size)):
-            content += more
-        return content, facts.st_mtime
+        return read_open(descriptor)
     finally:
         os.close(descriptor)
 
 
-def create(path: Path, content: bytes, *, durable: bool = False) -> bool:
+def read_open(descriptor: int) -> tuple[bytes, float]:
+    """Return what ``read()`` does, of a file that is open."""
+    facts = os.fstat(descriptor)
+    content = os.read(descriptor, facts.st_size)
+    while len(content) < facts.st_size and (more := os.read(descriptor, facts.st_size)):
+        content += more
+    return content, facts.st_mtime
+
+
+def create(path: str, content: bytes, *, durable: bool = False) -> bool:
     """Put a new file there, for its owner only and whole; False if there is one."""
     temporary = _written(path, content, durable)
     try:
@@ -40,101 +49,102 @@ def create(path: Path, content: bytes, *, durable: bool = False) -> bool:
     except FileExistsError:
         return False
     finally:
-        temporary.unlink(missing_ok=True)
-    _keep_names(path.parent, durable)
+        _forget(temporary)
+    _keep_names(path, durable)
     return True
 
 
-def replace(path: Path, content: bytes, *, durable: bool = False) -> None:
+def replace(path: str, content: bytes, *, durable: bool = False) -> None:
     """Put ``content`` in place of a file; readers see the old content or the new."""
     temporary = _written(path, content, durable)
     try:
-        temporary.replace(path)
+        os.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)  # it may have been done, whatever was reported
+        _forget(temporary)  # it may have been done, whatever was reported
         raise
-    _keep_names(path.parent, durable)
+    _keep_names(path, durable)
 
 
-def remove(path: Path, *, durable: bool = False) -> None:
+def remove(path: str, *, durable: bool = False) -> None:
     """Remove a file."""
-    path.unlink()
-    _keep_names(path.parent, durable)
+    os.unlink(path)
+    _keep_names(path, durable)
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[IO[bytes] | None]:
-    """Hold the file against other writers and yield it, or None if there is none.
+def locked(path: str) -> Iterator[int | None]:
+    """Hold the file against other writers and yield it, open, or None if there is none.
 
     The lock is on the file's content, not its name: after waiting for it, the name may stand
     for another file, or none.
     """
-    while True:
-        file = _open(path)
-        if file is None:
-            yield None
-            return
-        with file:
-            locks.lock(file, locks.LOCK_EX)
-            if _is_at(path, file):
-                yield file
+    while (descriptor := _opened(path)) is not None:
+        try:
+            locks.lock(descriptor, locks.LOCK_EX)
+            if _is_at(path, descriptor):
+                yield descriptor
                 return
+        finally:
+            os.close(descriptor)
+    yield None
 
 
-def _open(path: Path) -> IO[bytes] | None:
-    """Return the open file, or None if there is none."""
-    descriptor = _descriptor(path)
-    return None if descriptor is None else open(descriptor, "rb")  # noqa: PTH123
-
-
-def _descriptor(path: str | Path) -> int | None:
+def _opened(path: str) -> int | None:
     """Open a file, or return None if there is none; without its directory nothing is sure."""
     try:
-        return os.open(path, os.O_RDONLY)
+        return os.open(path, _READ)
     except FileNotFoundError:
-        if Path(path).parent.is_dir():
+        if os.path.isdir(os.path.dirname(path)):
             return None
         raise
 
 
-def _is_at(path: Path, file: IO[bytes]) -> bool:
+def _is_at(path: str, descriptor: int) -> bool:
     with suppress(FileNotFoundError):
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
     return False
 
 
-def _written(path: Path, content: bytes, durable: bool) -> Path:
-    """Return a new file beside ``path``, for its owner only, with all of ``content``."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name + TEMPORARY)
+def _written(path: str, content: bytes, durable: bool) -> str:
+    """Write ``content`` to a new file beside ``path``, for its owner only; return its path."""
+    temporary = f"{path}{TEMPORARY}{os.urandom(6).hex()}"
+    descriptor = os.open(temporary, _NEW, 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+        try:
+            while content:
+                content = content[os.write(descriptor, content) :]
             if durable:
-                file.flush()
                 os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
     except BaseException:
-        Path(name).unlink()
+        os.unlink(temporary)
         raise
-    return Path(name)
+    return temporary
 
 
-def _link(temporary: Path, path: Path) -> None:
+def _forget(temporary: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(temporary)
+
+
+def _link(temporary: str, path: str) -> None:
     """Give a file its name; raises FileExistsError if the name is taken."""
     try:
-        path.hardlink_to(temporary)
+        os.link(temporary, path)
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
             raise
         # A file system without links: the name is taken first, and the file replaces it.
-        path.touch(0o600, exist_ok=False)
-        temporary.replace(path)
+        os.close(os.open(path, _NEW, 0o600))
+        os.replace(temporary, path)
 
 
-def _keep_names(directory: Path, durable: bool) -> None:
-    """Have what was named, renamed or removed in a directory survive a power cut."""
+def _keep_names(path: str, durable: bool) -> None:
+    """Have what was named, renamed or removed beside ``path`` survive a power cut."""
     if not durable:
         return
-    descriptor = os.open(directory, os.O_RDONLY)
+    descriptor = os.open(os.path.dirname(path), os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

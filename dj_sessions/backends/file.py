@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -79,9 +79,6 @@ class SessionStore(StoredSession):
             raise InvalidSessionKey("Invalid characters in session key")
         return os.path.join(self.storage_path, self.file_prefix + key)  # noqa: PTH118 # Django returns text
 
-    def _path(self, key: str) -> Path:
-        return Path(self._key_to_file(key))
-
     # The storage verbs
 
     def _read(self, key: str) -> Record | None:
@@ -102,26 +99,29 @@ class SessionStore(StoredSession):
     _ahas_expired = driven(_has_expired, _is_past_its_end)
 
     def _insert(self, key: str, record: Record) -> bool:
-        return _files.create(self._path(key), _bytes(record), durable=conf.SESSION_FILE_FSYNC)
+        return _files.create(
+            self._key_to_file(key), _bytes(record), durable=conf.SESSION_FILE_FSYNC
+        )
 
     def _replace(self, key: str, record: Record, expected: Record | None) -> bool:
-        path = self._path(key)
+        path = self._key_to_file(key)
         with _files.locked(path) as file:
             if file is None or not self._is_replaceable(file, expected):
                 return False
             _files.replace(path, _bytes(record), durable=conf.SESSION_FILE_FSYNC)
             return True
 
-    def _is_replaceable(self, file: IO[bytes], expected: Record | None) -> bool:
+    def _is_replaceable(self, file: int, expected: Record | None) -> bool:
         if expected is None:  # what has expired is not brought back
             return not self._is_over(file)
-        return file.read() == _bytes(expected)
+        content, _ = _files.read_open(file)
+        return content == _bytes(expected)
 
     def _remove(self, key: str) -> bool:
         return self._remove_if(key, lambda content: True)
 
-    def _remove_if(self, key: str, condition: Callable[[IO[bytes]], bool]) -> bool:
-        path = self._path(key)
+    def _remove_if(self, key: str, condition: Callable[[int], bool]) -> bool:
+        path = self._key_to_file(key)
         with _files.locked(path) as file:
             if file is None or not condition(file):
                 return False
@@ -129,7 +129,7 @@ class SessionStore(StoredSession):
             return True
 
     def _holds(self, key: str) -> bool:
-        return self._path(key).exists()
+        return os.path.exists(self._key_to_file(key))  # noqa: PTH110 # it is a text
 
     # Clearing
 
@@ -165,7 +165,7 @@ class SessionStore(StoredSession):
         key: str = self._session_key
         if remove:
             return self._remove_if(key, self._is_over)
-        with _files.locked(self._path(key)) as file:
+        with _files.locked(self._key_to_file(key)) as file:
             return file is not None and self._is_over(file)
 
     @classmethod
@@ -182,8 +182,9 @@ class SessionStore(StoredSession):
         store = cls(key)
         return (store, bool(temporary and end)) if store._session_key == key else (None, False)
 
-    def _is_over(self, file: IO[bytes]) -> bool:
-        record = FileRecord(_text(file.read()), None, os.fstat(file.fileno()).st_mtime)
+    def _is_over(self, file: int) -> bool:
+        content, modified = _files.read_open(file)
+        record = FileRecord(_text(content), None, modified)
         return self._has_expired(record, self._data(record) or {})
 
 

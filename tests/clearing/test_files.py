@@ -25,13 +25,13 @@ def purge(store, size=None, limit=None):
 def opened(monkeypatch):
     """The names of the files that are opened."""
     names = []
-    original = _files._open
+    original = _files._opened
 
     def opening(path):
-        names.append(path.name)
+        names.append(os.path.basename(path))
         return original(path)
 
-    monkeypatch.setattr(_files, "_open", opening)
+    monkeypatch.setattr(_files, "_opened", opening)
     return names
 
 

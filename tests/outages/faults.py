@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import io
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -114,45 +113,43 @@ def _cache(stack: ExitStack, met: Faults, store: Store) -> None:
 
 
 def _files(stack: ExitStack, met: Faults, store: Store) -> None:
-    made, opened, directory = io.open, os.open, str(store.path)
+    opened, wrote, closed, directory = os.open, os.write, os.close, str(store.path)
+    new: set[int] = set()
 
     def fail() -> OSError:
         return OSError(errno.EIO, WORDS)
 
-    def make_file(of: Any, *args: Any, **kwargs: Any) -> Any:
-        file = made(of, *args, **kwargs)
-        return _HalfWriter(file, met) if isinstance(of, int) else file
-
-    def open_file(path: Any, *args: Any, **kwargs: Any) -> Any:
+    def open_file(path: Any, flags: int, *args: Any, **kwargs: Any) -> Any:
         if not str(path).startswith(directory):
-            return opened(path, *args, **kwargs)
-        return met.pass_on(fail(), lambda: opened(path, *args, **kwargs), instead=lambda: None)
+            return opened(path, flags, *args, **kwargs)
+        descriptor = met.pass_on(fail(), lambda: opened(path, flags, *args, **kwargs), _nothing)
+        if flags & os.O_CREAT:
+            new.add(descriptor)
+        return descriptor
 
-    stack.enter_context(mock.patch("io.open", make_file))
+    def write(descriptor: int, content: bytes) -> int:
+        """Where it is to fail, half of it has been written."""
+        if descriptor not in new:
+            return wrote(descriptor, content)
+        half, no_space = content[: len(content) // 2], OSError(errno.ENOSPC, WORDS)
+        return met.pass_on(
+            no_space, lambda: wrote(descriptor, content), lambda: wrote(descriptor, half)
+        )
+
+    def close(descriptor: int) -> None:
+        new.discard(descriptor)
+        closed(descriptor)
+
     stack.enter_context(mock.patch("os.open", open_file))
+    stack.enter_context(mock.patch("os.close", close))
+    stack.enter_context(mock.patch("os.write", write))
     for name in NAMING:
         stack.enter_context(met.around(os, name, fail))
     stack.enter_context(met.around(fcntl, "flock", fail))
 
 
-class _HalfWriter:
-    """A file that, where it is to fail, has written half of it."""
-
-    def __init__(self, file: Any, met: Faults) -> None:
-        self._file, self._met = file, met
-
-    def __enter__(self) -> _HalfWriter:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._file.close()
-
-    def write(self, content: bytes) -> int:
-        def write_half() -> None:
-            self._file.write(content[: len(content) // 2])
-
-        no_space = OSError(errno.ENOSPC, WORDS)
-        return self._met.pass_on(no_space, lambda: self._file.write(content), write_half)
+def _nothing() -> None:
+    return None
 
 
 def whole_names(directory: Path) -> list[str]:

@@ -105,8 +105,8 @@ def test_a_writer_that_is_killed_leaves_the_session_whole(store, key):
 @pytest.mark.parametrize(
     ("deed", "name"),
     [
-        *(("create", name) for name in ("open", "fdopen", "link", "unlink")),
-        *(("save", name) for name in ("open", "fdopen", "replace")),
+        *(("create", name) for name in ("open", "write", "close", "link", "unlink")),
+        *(("save", name) for name in ("open", "write", "close", "replace")),
     ],
 )
 def test_a_writer_that_is_killed_at_a_step_leaves_the_session_whole(store, key, deed, name):
