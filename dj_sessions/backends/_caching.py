@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from functools import cached_property
 from types import MappingProxyType
 
 from django.core.cache import BaseCache, caches
+from django.utils.functional import cached_property
 
 from dj_sessions._twins import twin_of
 from dj_sessions.backends.stored import StoredSession

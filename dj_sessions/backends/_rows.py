@@ -22,6 +22,9 @@ VENDORS: Final = ("sqlite", "postgresql", "mysql")
 #: The columns of every session, and the classes of fields that keep them as they are.
 CORE: Final = {"session_key": CharField, "session_data": TextField, "expire_date": DateTimeField}
 
+#: Fields that have nothing to prepare in a text.
+TEXTS: Final = (CharField, TextField)
+
 
 class Rows:
     """The rows of a model in one database."""
@@ -84,13 +87,15 @@ class Rows:
         self._execute(self._insert, self._values(self.fields, instance, adding=True))
         instance._state.adding, instance._state.db = False, self.using
 
-    def replace(self, key: str, instance: Model, expected: str | None, now: datetime) -> bool:
-        """Update the row that has the payload ``expected``, or with None any that is live."""
+    def replace(self, key: str, instance: Model, expected: str) -> bool:
+        """Update the row that has the payload ``expected``; tell whether there was one."""
         values = self._values(self.changing, instance, adding=False)
-        if expected is not None:
-            return self._execute(self._replace, (*values, key, expected)) > 0
-        ops = connections[self.using].ops
-        live = ops.adapt_datetimefield_value(now)
+        return self._execute(self._replace, (*values, key, expected)) > 0
+
+    def replace_live(self, key: str, instance: Model, now: datetime) -> bool:
+        """Update the row whatever it has, if its session is live; tell whether there was one."""
+        values = self._values(self.changing, instance, adding=False)
+        live = connections[self.using].ops.adapt_datetimefield_value(now)
         return self._execute(self._replace_live, (*values, key, live)) > 0
 
     def remove(self, key: str) -> bool:
@@ -108,9 +113,13 @@ class Rows:
     ) -> tuple[Any, ...]:
         """Return what ``instance.save()`` would send."""
         connection = connections[self.using]
-        return tuple(
-            field.get_db_prep_save(field.pre_save(instance, adding), connection) for field in fields
-        )
+        values = []
+        for field in fields:
+            value: Any = field.pre_save(instance, adding)
+            if type(value) is not str or type(field) not in TEXTS:  # which send it as it is
+                value = field.get_db_prep_save(value, connection)
+            values.append(value)
+        return tuple(values)
 
 
 def rows_of(model: type[Model], using: str) -> Rows | None:

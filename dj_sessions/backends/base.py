@@ -6,9 +6,9 @@ See https://docs.djangoproject.com/en/stable/topics/http/sessions/.
 from __future__ import annotations
 
 import asyncio
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
 from dj_sessions import _keys, _payload

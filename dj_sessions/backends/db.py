@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 from django.apps import apps
@@ -15,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, connections, router, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from dj_sessions._twins import Mode, driven, finish, in_sync, in_thread
 from dj_sessions.backends._purge import Purge
@@ -183,15 +183,16 @@ class SessionStore(StoredSession):
         return True
 
     def _replace(self, key: str, record: RowRecord, expected: Record | None) -> bool:
-        using, now = router.db_for_write(self.model, instance=record.instance), timezone.now()
+        using = router.db_for_write(self.model, instance=record.instance)
         watched = save_is_watched(self.model)
         rows = None if watched else rows_of(self.model, using)
         if rows is not None:
-            payload = None if expected is None else expected.payload
-            return rows.replace(key, record.instance, payload, now)
+            if expected is None:
+                return rows.replace_live(key, record.instance, timezone.now())
+            return rows.replace(key, record.instance, expected.payload)
         stored = self._queryset(using, key)
         if expected is None:  # what has expired is not brought back
-            stored = stored.filter(expire_date__gt=now)
+            stored = stored.filter(expire_date__gt=timezone.now())
         else:
             stored = stored.filter(session_data=expected.payload)
         if not watched:

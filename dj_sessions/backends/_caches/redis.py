@@ -6,8 +6,9 @@ the login a moment ago, and would still know the one that has been ended.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any, Final
+
+from django.utils.functional import cached_property
 
 from dj_sessions.backends._caches._connections import kept_client, quick_client
 from dj_sessions.backends._caches.any import CacheSwap, Names, digest
