@@ -141,3 +141,12 @@ def test_the_reason_is_the_cause(error, monkeypatch):
 def test_what_cannot_be_pickled_raises_what_pickle_raises(value):
     with pytest.raises((pickle.PicklingError, AttributeError, TypeError)):
         serializers.PickleSerializer().dumps(value)
+
+
+@pytest.mark.parametrize("before", range(8))
+@pytest.mark.parametrize("digits", [18, 19, 20, 40])
+def test_a_large_number_is_read_exactly_wherever_it_stands(before, digits):
+    data = {"x" * before: int("123456789" * 5) // 10 ** (45 - digits)}
+    text = serializers.JSONSerializer().dumps(data)
+    assert serializers.FastJSONSerializer().loads(text) == data
+    assert type(next(iter(serializers.FastJSONSerializer().loads(text).values()))) is int
