@@ -7,7 +7,6 @@ from copy import copy
 from types import MappingProxyType
 
 from django.core.cache import BaseCache, caches
-from django.utils.functional import cached_property
 
 from dj_sessions._twins import twin_of
 from dj_sessions.backends.stored import StoredSession
@@ -20,13 +19,17 @@ class CacheUser(StoredSession):
     #: Sessions share the cache with everything else: never empty, and each engine's own.
     cache_key_prefix: str
 
+    _found_cache: BaseCache | None = None
+
     #: The cache keys that ``acache_key()`` told, by session key.
     _cache_keys: Mapping[str, str] = MappingProxyType({})
 
-    @cached_property
+    @property
     def _cache(self) -> BaseCache:
         # Not before it is needed: under ASGI each request gets a cache of its own made.
-        return caches[conf.SESSION_CACHE_ALIAS]
+        if self._found_cache is None:
+            self._found_cache = caches[conf.SESSION_CACHE_ALIAS]
+        return self._found_cache
 
     @property
     def cache_key(self) -> str:

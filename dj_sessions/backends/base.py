@@ -6,9 +6,10 @@ See https://docs.djangoproject.com/en/stable/topics/http/sessions/.
 from __future__ import annotations
 
 import asyncio
+import threading
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
 from dj_sessions import _keys, _payload
@@ -30,6 +31,11 @@ from dj_sessions.exceptions import CreateError, UpdateError
 __all__ = ["VALID_KEY_CHARS", "CreateError", "SessionBase", "UpdateError"]
 
 
+_imported = lru_cache(import_string)
+#: Held for an assignment: setdefault() on the attributes would have a dictionary made of them.
+_loaded_once = threading.Lock()
+
+
 class SessionBase(Twinned, SessionLifetime):
     """One visitor's data under a session key, read from its store when first needed.
 
@@ -42,6 +48,7 @@ class SessionBase(Twinned, SessionLifetime):
     """
 
     _loading: asyncio.Lock | None = None
+    _serializer: Any = None
 
     def __init__(self, session_key: str | None = None) -> None:
         self._session_key = session_key
@@ -59,10 +66,14 @@ class SessionBase(Twinned, SessionLifetime):
 
     # The payload
 
-    @cached_property
+    @property
     def serializer(self) -> Any:
         """The class that ``SESSION_SERIALIZER`` names; assign another one to override it."""
-        return import_string(conf.SESSION_SERIALIZER)
+        return self._serializer or _imported(conf.SESSION_SERIALIZER)
+
+    @serializer.setter
+    def serializer(self, value: Any) -> None:
+        self._serializer = value
 
     @property
     def key_salt(self) -> str:
@@ -136,8 +147,10 @@ class SessionBase(Twinned, SessionLifetime):
         self.accessed = True
         if not hasattr(self, "_session_cache"):
             data = {} if no_load or self._session_key is None else self.load()
-            # Another task of this request may have loaded it meanwhile, and written to it.
-            vars(self).setdefault("_session_cache", data)
+            with _loaded_once:
+                # Another task of this request may have loaded it meanwhile, and written to it.
+                if not hasattr(self, "_session_cache"):
+                    self._session_cache = data
         return self._session_cache
 
     @property

@@ -57,8 +57,9 @@ class SessionStore(CacheUser, DBStore):
 
     cache_key_prefix = KEY_PREFIX
 
-    #: What the cache last said about the session under this key.
-    _sight: tuple[str, Sight] = ("", UNSEEN)
+    #: The key of which the cache last said something, and what.
+    _seen = ""
+    _sight: Sight = UNSEEN
 
     def __init__(self, session_key: str | None = None) -> None:
         super().__init__(session_key)
@@ -96,7 +97,7 @@ class SessionStore(CacheUser, DBStore):
 
     def _look(self, key: str) -> Sight:
         sight = self._copies.look(self._cache_key_of(key))
-        self._sight = key, sight
+        self._seen, self._sight = key, sight
         return sight
 
     def _loaded(self, record: Record, data: dict[str, Any]) -> None:
@@ -149,7 +150,7 @@ class SessionStore(CacheUser, DBStore):
     def _insert(self, key: str, record: Any) -> bool:
         inserted = super()._insert(key, record)
         if inserted:
-            self._sight = key, UNSEEN
+            self._seen, self._sight = key, UNSEEN
             self._copy_saved(key, record)
         return inserted
 
@@ -169,17 +170,16 @@ class SessionStore(CacheUser, DBStore):
             copies.busy(name)
             transaction.on_commit(lambda: copies.doubt(name), using=using)
             return
-        seen, sight = self._sight
         data, remainder = self._data(record) or {}, _payload.remainder(record.payload)
-        sight = sight if seen == key else HIDDEN
-        self._sight = key, copies.replace(name, data, remainder, record.age, sight)
+        sight = self._sight if self._seen == key else HIDDEN
+        self._seen, self._sight = key, copies.replace(name, data, remainder, record.age, sight)
 
     def _copy_read(self, key: str, record: Record, data: dict[str, Any], age: int) -> None:
         """Keep the copy of a row that was read, unless it was changed or ended meanwhile."""
-        seen, sight = self._sight
-        if seen == key:
+        if self._seen == key:
             name, remainder = self._cache_key_of(key), _payload.remainder(record.payload)
-            self._sight = key, self._copies.write(name, data, remainder, age, sight) or HIDDEN
+            written = self._copies.write(name, data, remainder, age, self._sight)
+            self._sight = written or HIDDEN
 
     def _remove(self, key: str) -> bool:
         # The copy first: whoever reads the row from now on keeps none.

@@ -14,7 +14,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, connections, router, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
-from django.utils.functional import cached_property
 
 from dj_sessions._twins import Mode, driven, finish, in_sync, in_thread
 from dj_sessions.backends._purge import Purge
@@ -61,10 +60,18 @@ class SessionStore(StoredSession):
                 "'manage.py migrate', or override get_model_class()."
             ) from error
 
-    @cached_property
+    _found_model: Any = None
+
+    @property
     def model(self) -> Any:
         """The model of ``get_model_class()``."""
-        return self.get_model_class()
+        if self._found_model is None:
+            self._found_model = self.get_model_class()
+        return self._found_model
+
+    @model.setter
+    def model(self, value: Any) -> None:
+        self._found_model = value
 
     def create_model_instance(self, data: dict[str, Any]) -> Any:
         """Return the row for ``data``, to be stored; override it to fill further columns."""
