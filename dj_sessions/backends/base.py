@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.utils.module_loading import import_string
@@ -31,7 +30,6 @@ from dj_sessions.exceptions import CreateError, UpdateError
 __all__ = ["VALID_KEY_CHARS", "CreateError", "SessionBase", "UpdateError"]
 
 
-_imported = lru_cache(import_string)
 #: Held for an assignment: setdefault() on the attributes would have a dictionary made of them.
 _loaded_once = threading.Lock()
 
@@ -69,7 +67,7 @@ class SessionBase(Twinned, SessionLifetime):
     @property
     def serializer(self) -> Any:
         """The class that ``SESSION_SERIALIZER`` names; assign another one to override it."""
-        return self._serializer or _imported(conf.SESSION_SERIALIZER)
+        return self._serializer or import_string(conf.SESSION_SERIALIZER)
 
     @serializer.setter
     def serializer(self, value: Any) -> None:

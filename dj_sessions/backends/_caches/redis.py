@@ -6,8 +6,10 @@ the login a moment ago, and would still know the one that has been ended.
 
 from __future__ import annotations
 
+import pickle
 from typing import Any, Final
 
+from django.core.cache.backends.redis import RedisSerializer
 from django.utils.functional import cached_property
 
 from dj_sessions.backends._caches._connections import kept_client, quick_client
@@ -55,7 +57,11 @@ class RedisSwap(CacheSwap):
         return self.cache._cache._serializer.dumps(value)
 
     def decode(self, raw: Any) -> Any:
-        return self.cache._cache._serializer.loads(raw)
+        serializer = self.cache._cache._serializer
+        # Django's tries whether it is a number, and to find that it is none takes longer than this.
+        if type(serializer) is RedisSerializer and raw[:1] == pickle.PROTO:
+            return pickle.loads(raw)  # noqa: S301 # as Django does
+        return serializer.loads(raw)
 
     def fingerprint(self, raw: bytes) -> str:
         return digest(raw)
