@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 from contextvars import Context
 from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
 import redis
 from django.core.cache import caches
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from django.test import override_settings
-from redis import Connection, ConnectionPool
+from redis import BlockingConnectionPool, Connection, ConnectionPool
 
 from dj_sessions.backends._caches import _connections, swap_of
 
@@ -84,10 +86,32 @@ def test_the_pool_is_asked_for_a_connection_once(store, monkeypatch):
     assert client.get("unknown") is None
 
 
+class OwnPools(RedisCacheClient):
+    """A client that finds its pools in a way of its own."""
+
+    def _get_connection_pool(self, write):
+        return super()._get_connection_pool(write)
+
+
+class OwnClient(RedisCache):
+    """A cache with such a client."""
+
+    def __init__(self, server, params):
+        super().__init__(server, params)
+        self._class = OwnPools
+
+
 @pytest.mark.stores("cache", cache="redis")
-def test_a_site_that_has_chosen_how_many_connections_there_are_has_them(store):
-    settings = copy.deepcopy(caches.settings[store.cache])
-    settings["OPTIONS"] = {"max_connections": 1}
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"OPTIONS": {"max_connections": 1}},
+        {"OPTIONS": {"pool_class": "redis.BlockingConnectionPool"}},
+        {"BACKEND": f"{__name__}.OwnClient"},
+    ],
+)
+def test_a_site_that_has_chosen_its_connections_has_them(store, chosen):
+    settings = copy.deepcopy(caches.settings[store.cache]) | chosen
     with override_settings(CACHES={**caches.settings, store.cache: settings}):
         cache = caches[store.cache]
         client = swap_of(cache).client
@@ -108,3 +132,22 @@ def test_sessions_leave_connections_to_others(store, most):
             assert client.get("unknown") is None
             assert bare.get("unknown") is None
     pool.disconnect()
+
+
+class LendingPool(ConnectionPool):
+    """A pool that has something to do for each connection that it lends."""
+
+    def get_connection(self, *arguments, **options):
+        return super().get_connection(*arguments, **options)
+
+
+class OtherPool:
+    """None of redis-py's."""
+
+
+@pytest.mark.parametrize(
+    "pool", [LendingPool(), BlockingConnectionPool(), OtherPool()], ids=lambda pool: type(pool)
+)
+def test_a_pool_with_a_way_of_its_own_is_asked_each_time(pool):
+    client = SimpleNamespace(connection_pool=pool)
+    assert _connections.quick_client(client) is client

@@ -12,6 +12,8 @@ from collections import deque
 from copy import copy
 from typing import Any, Final
 
+from django.core.cache.backends.redis import RedisCacheClient
+
 #: For a pool of our own: more connections than commands at a time are never made.
 UNLIMITED: Final = 2**31
 
@@ -65,17 +67,25 @@ def kept_client(cache_client: Any) -> Any:
 
     Where the site has chosen its pool, or how many connections that has, it is the cache's own.
     """
-    server, options = cache_client._servers[0], cache_client._pool_options
-    make_pool = cache_client._lib.ConnectionPool
-    is_chosen = cache_client._pool_class is not make_pool or "max_connections" in options
-    if is_chosen or "max_connections" in server:
+    if _has_chosen_its_pool(cache_client):
         return cache_client.get_client(None, write=True)
+    server, options = cache_client._servers[0], cache_client._pool_options
     place = (server, repr(sorted(options.items())))
     if place not in _clients:
-        pool = make_pool.from_url(server, max_connections=UNLIMITED, **options)
+        make_pool = cache_client._pool_class.from_url
+        pool = make_pool(server, max_connections=UNLIMITED, **options)
         client = cache_client._client(connection_pool=QuickPool(pool, UNLIMITED))
         return _clients.setdefault(place, client)
     return _clients[place]
+
+
+def _has_chosen_its_pool(cache_client: Any) -> bool:
+    return (
+        type(cache_client)._get_connection_pool is not RedisCacheClient._get_connection_pool  # type: ignore[attr-defined] # not in the stubs
+        or cache_client._pool_class is not cache_client._lib.ConnectionPool
+        or "max_connections" in cache_client._pool_options
+        or "max_connections" in cache_client._servers[0]
+    )
 
 
 def quick_client(client: Any) -> Any:
@@ -91,7 +101,8 @@ def quick_client(client: Any) -> Any:
 
 def _is_plain(pool: Any) -> bool:
     """Tell whether a pool of redis-py has its way of lending connections."""
-    kind = next(kind for kind in type(pool).__mro__ if kind.__module__.startswith("redis."))
-    return kind.__name__ == "ConnectionPool" and all(
-        getattr(type(pool), verb) is getattr(kind, verb) for verb in ("get_connection", "release")
+    kinds = [kind for kind in type(pool).__mro__ if kind.__module__.startswith("redis.")]
+    return bool(kinds and kinds[0].__name__ == "ConnectionPool") and all(
+        getattr(type(pool), verb) is getattr(kinds[0], verb)
+        for verb in ("get_connection", "release")
     )
