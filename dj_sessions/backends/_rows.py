@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, Final
 
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import CharField, DateTimeField, Field, Manager, Model, QuerySet, TextField
 
 from dj_sessions.backends._transactions import savepoint
@@ -26,11 +27,10 @@ CORE: Final = {"session_key": CharField, "session_data": TextField, "expire_date
 TEXTS: Final = (CharField, TextField)
 
 
-class Rows:
-    """The rows of a model in one database."""
+class Statements:
+    """What is sent for the rows of a model in one database."""
 
-    def __init__(self, model: type[Model], using: str) -> None:
-        connection = connections[using]
+    def __init__(self, model: type[Model], connection: BaseDatabaseWrapper) -> None:
         quote: Callable[[Any], str] = connection.ops.quote_name
         table = quote(model._meta.db_table)
         column = {field.name: quote(field.column) for field in model._meta.concrete_fields}
@@ -41,69 +41,77 @@ class Rows:
         to = ", ".join(f"{quoted} = %s" for name, quoted in column.items() if name != "session_key")
         into, values = ", ".join(column.values()), ", ".join("%s" for _ in column)
 
-        self.using = using
         self.fields = model._meta.concrete_fields
         self.changing = [field for field in self.fields if not field.primary_key]
         # No more than names of the model, quoted by the database's own rules, is put together.
-        self._find = f"SELECT {wanted} FROM {table} WHERE {key} AND {live}"  # noqa: S608
+        self.find = f"SELECT {wanted} FROM {table} WHERE {key} AND {live}"  # noqa: S608
         also = column["expire_date"]
-        self._find_whole = f"SELECT {wanted}, {also} FROM {table} WHERE {key} AND {live}"  # noqa: S608
-        self._insert = f"INSERT INTO {table} ({into}) VALUES ({values})"  # noqa: S608
-        self._replace = f"UPDATE {table} SET {to} WHERE {key} AND {same}"  # noqa: S608
-        self._replace_live = f"UPDATE {table} SET {to} WHERE {key} AND {live}"  # noqa: S608
-        self._remove = f"DELETE FROM {table} WHERE {key}"  # noqa: S608
-        self._lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
+        self.find_whole = f"SELECT {wanted}, {also} FROM {table} WHERE {key} AND {live}"  # noqa: S608
+        self.insert = f"INSERT INTO {table} ({into}) VALUES ({values})"  # noqa: S608
+        self.replace = f"UPDATE {table} SET {to} WHERE {key} AND {same}"  # noqa: S608
+        self.replace_live = f"UPDATE {table} SET {to} WHERE {key} AND {live}"  # noqa: S608
+        self.remove = f"DELETE FROM {table} WHERE {key}"  # noqa: S608
+        self.lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
         expiry: Any = model._meta.get_field("expire_date")
-        self._expiry = expiry.get_col(model._meta.db_table)
+        self.expiry = expiry.get_col(model._meta.db_table)
+
+
+class Rows:
+    """The rows of a model, through the connection of this thread."""
+
+    __slots__ = ("_connection", "_sql")
+
+    def __init__(self, statements: Statements, connection: BaseDatabaseWrapper) -> None:
+        self._sql = statements
+        self._connection = connection
 
     def find(self, key: str, now: datetime, *, lock: bool = False) -> str | None:
         """Return the payload of a live session; with ``lock``, as the last save left it."""
-        row = self._fetch(self._find, key, now, lock)
+        row = self._fetch(self._sql.find, key, now, lock)
         return None if row is None else row[0]
 
     def find_whole(
         self, key: str, now: datetime, *, lock: bool = False
     ) -> tuple[str, datetime] | None:
         """Return payload and expiry of a live session: reading a date takes its time."""
-        row = self._fetch(self._find_whole, key, now, lock)
+        row = self._fetch(self._sql.find_whole, key, now, lock)
         return None if row is None else (row[0], self._datetime(row[1]))
 
     def _datetime(self, value: Any) -> datetime:
         """Return the datetime that ``value``, read from the database, stands for."""
-        connection = connections[self.using]
-        for convert in connection.ops.get_db_converters(self._expiry):  # as USE_TZ says now
-            value = convert(value, self._expiry, connection)
+        connection, column = self._connection, self._sql.expiry
+        for convert in connection.ops.get_db_converters(column):  # as USE_TZ says now
+            value = convert(value, column, connection)
         return value  # type: ignore[no-any-return]
 
     def _fetch(self, sql: str, key: str, now: datetime, lock: bool) -> Any:
-        connection = connections[self.using]
-        with connection.cursor() as cursor:
-            parameters = key, connection.ops.adapt_datetimefield_value(now)
-            cursor.execute(sql + self._lock if lock else sql, parameters)
+        with self._connection.cursor() as cursor:
+            parameters = key, self._connection.ops.adapt_datetimefield_value(now)
+            cursor.execute(sql + self._sql.lock if lock else sql, parameters)
             return cursor.fetchone()
 
     def insert(self, instance: Model) -> None:
         """Insert a row; raises IntegrityError if its key is taken."""
-        self._execute(self._insert, self._values(self.fields, instance, adding=True))
-        instance._state.adding, instance._state.db = False, self.using
+        self._execute(self._sql.insert, self._values(self._sql.fields, instance, adding=True))
+        instance._state.adding, instance._state.db = False, self._connection.alias
 
     def replace(self, key: str, instance: Model, expected: str) -> bool:
         """Update the row that has the payload ``expected``; tell whether there was one."""
-        values = self._values(self.changing, instance, adding=False)
-        return self._execute(self._replace, (*values, key, expected)) > 0
+        values = self._values(self._sql.changing, instance, adding=False)
+        return self._execute(self._sql.replace, (*values, key, expected)) > 0
 
     def replace_live(self, key: str, instance: Model, now: datetime) -> bool:
         """Update the row whatever it has, if its session is live; tell whether there was one."""
-        values = self._values(self.changing, instance, adding=False)
-        live = connections[self.using].ops.adapt_datetimefield_value(now)
-        return self._execute(self._replace_live, (*values, key, live)) > 0
+        values = self._values(self._sql.changing, instance, adding=False)
+        live = self._connection.ops.adapt_datetimefield_value(now)
+        return self._execute(self._sql.replace_live, (*values, key, live)) > 0
 
     def remove(self, key: str) -> bool:
         """Delete the row; tell whether there was one."""
-        return self._execute(self._remove, (key,)) > 0
+        return self._execute(self._sql.remove, (key,)) > 0
 
     def _execute(self, sql: str, parameters: tuple[Any, ...]) -> int:
-        with savepoint(self.using), connections[self.using].cursor() as cursor:
+        with savepoint(self._connection), self._connection.cursor() as cursor:
             cursor.execute(sql, parameters)
             count: int = cursor.rowcount
             return count
@@ -112,26 +120,27 @@ class Rows:
         self, fields: Iterable[Field[Any, Any]], instance: Model, *, adding: bool
     ) -> tuple[Any, ...]:
         """Return what ``instance.save()`` would send."""
-        connection = connections[self.using]
         values = []
         for field in fields:
             value: Any = field.pre_save(instance, adding)
             if type(value) is not str or type(field) not in TEXTS:  # which send it as it is
-                value = field.get_db_prep_save(value, connection)
+                value = field.get_db_prep_save(value, self._connection)
             values.append(value)
         return tuple(values)
 
 
 def rows_of(model: type[Model], using: str) -> Rows | None:
-    """Return the prepared statements, or None where the ORM must write them.
+    """Return the rows, by prepared statements, or None where the ORM must write these.
 
     That is where a database, a manager or a field may want something else than is written here.
     """
-    return _prepared(model, using, connections[using].vendor)
+    connection = connections[using]
+    statements = _prepared(model, using, connection.vendor)
+    return None if statements is None else Rows(statements, connection)
 
 
 @cache
-def _prepared(model: type[Model], using: str, vendor: str) -> Rows | None:
+def _prepared(model: type[Model], using: str, vendor: str) -> Statements | None:
     fields = model._meta.concrete_fields
     core = {field.name: type(field) for field in fields if field.name in CORE}
     fits = (
@@ -142,7 +151,7 @@ def _prepared(model: type[Model], using: str, vendor: str) -> Rows | None:
         and _is_plain_manager(model._default_manager)
         and all(map(_is_plain, fields))
     )
-    return Rows(model, using) if fits else None
+    return Statements(model, connections[using]) if fits else None
 
 
 def _is_plain_manager(manager: Any) -> bool:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Final
 
 from django.db import connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+_NOTHING: Final = nullcontext()
 
 
 def in_transaction(using: str) -> bool:
@@ -23,8 +26,6 @@ def reads_committed_rows(using: str) -> bool:
     return str(getattr(level, "name", level)).lower().replace("_", " ") == "read committed"
 
 
-def savepoint(using: str) -> AbstractContextManager[Any]:
+def savepoint(connection: BaseDatabaseWrapper) -> AbstractContextManager[Any]:
     """Return a savepoint inside somebody else's transaction; one statement needs no other."""
-    if connections[using].in_atomic_block:
-        return transaction.atomic(using=using)
-    return nullcontext()
+    return transaction.atomic(using=connection.alias) if connection.in_atomic_block else _NOTHING

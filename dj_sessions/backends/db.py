@@ -181,7 +181,7 @@ class SessionStore(StoredSession):
             if rows is not None:
                 rows.insert(record.instance)
             else:
-                with savepoint(using):
+                with savepoint(connections[using]):
                     record.instance.save(force_insert=True, using=using)
         except IntegrityError:
             if self._queryset(using, key).exists():
@@ -203,7 +203,7 @@ class SessionStore(StoredSession):
         else:
             stored = stored.filter(session_data=expected.payload)
         if not watched:
-            with savepoint(using):
+            with savepoint(connections[using]):
                 return stored.update(**columns(record.instance)) > 0
         with transaction.atomic(using=using):
             # An update that changes nothing compares and locks on every database.
@@ -220,12 +220,12 @@ class SessionStore(StoredSession):
         rows = rows_of(self.model, using)
         if rows is not None:
             return rows.remove(key)
-        with savepoint(using):
+        with savepoint(connections[using]):
             return bool(self._queryset(using, key)._raw_delete(using))
 
     def _remove_with_all_that_goes_along(self, using: str, key: str, *, stored: bool) -> bool:
         """Delete the row as the ORM does; with ``stored``, as somebody will see what it held."""
-        with savepoint(using):
+        with savepoint(connections[using]):
             found = self.model.objects.using(using).filter(session_key=key)
             row = found.first() if stored else self.model(session_key=key)
             if row is None:
