@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -59,18 +58,23 @@ class SessionLifetime(SessionDictionary):
     async def _with_expiry(self, given: dict[str, Any]) -> dict[str, Any]:
         return given if "expiry" in given else {**given, "expiry": await self.aget(_expiry.KEY)}
 
-    async def _age_left(self, mode: Mode, modified: float, data: dict[str, Any]) -> float:
-        """Return how many seconds a session with ``data`` has left, changed at ``modified``.
+    async def _end_of(self, mode: Mode, modified: float, data: dict[str, Any]) -> datetime:
+        """Return when a session with ``data`` ends that was changed at ``modified`` (epoch)."""
+        terms = {
+            "modification": datetime.fromtimestamp(modified, UTC if conf.USE_TZ else None),
+            "expiry": data.get(_expiry.KEY),
+        }
+        return await mode(self.get_expiry_date, self.aget_expiry_date, **terms)
 
-        That is seconds since the epoch, by the clock that the store stamps with.
+    def _usual_end(self, modified: float, data: dict[str, Any]) -> float | None:
+        """Return what ``_end_of()`` does, in seconds since the epoch, where a sum tells.
+
+        None where the end is a date, or a subclass computes it in a way of its own.
         """
         expiry = data.get(_expiry.KEY)
         if self._ends_as_usual() and (expiry is None or isinstance(expiry, int | float)):
-            return modified + (expiry or self.get_session_cookie_age()) - time.time()
-        changed = datetime.fromtimestamp(modified, UTC if conf.USE_TZ else None)
-        terms = {"modification": changed, "expiry": expiry}
-        ends = await mode(self.get_expiry_date, self.aget_expiry_date, **terms)
-        return await mode(self.get_expiry_age, self.aget_expiry_age, expiry=ends)
+            return modified + (expiry or self.get_session_cookie_age())
+        return None
 
     @classmethod
     def _ends_as_usual(cls) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -94,7 +95,11 @@ class SessionStore(StoredSession):
         return finish(self._is_past_its_end(in_sync, record, data))
 
     async def _is_past_its_end(self, mode: Mode, record: Any, data: dict[str, Any]) -> bool:
-        return await self._age_left(mode, record.modified, data) < 1
+        usual = self._usual_end(record.modified, data)
+        if usual is not None:
+            return usual - time.time() < 1  # as whole seconds, none is left
+        ends = await self._end_of(mode, record.modified, data)
+        return await mode(self.get_expiry_age, self.aget_expiry_age, expiry=ends) <= 0
 
     _ahas_expired = driven(_has_expired, _is_past_its_end)
 

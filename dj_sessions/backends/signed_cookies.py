@@ -6,9 +6,11 @@ https://docs.djangoproject.com/en/stable/topics/http/sessions/#using-cookie-base
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core import signing
+from django.utils import timezone
 
 from dj_sessions import _payload
 from dj_sessions._twins import Mode, driven, finish, in_sync
@@ -47,10 +49,16 @@ class SessionStore(SessionBase):
         self.accessed = True
         text = self._session_key
         data = _payload.decode(text, self.serializer, SALT) if text else None
-        if data is None or await self._age_left(mode, _signed_at(text), data) < 0:
+        if data is None or await self._has_expired(mode, _signed_at(text), data):
             self._session_key = None
             return {}
         return share(data)
+
+    async def _has_expired(self, mode: Mode, signed: int, data: dict[str, Any]) -> bool:
+        usual = self._usual_end(signed, data)
+        if usual is not None:
+            return time.time() > usual
+        return timezone.now() > await self._end_of(mode, signed, data)
 
     def create(self) -> None:
         """Have the cookie set; there is nothing to reserve."""

@@ -214,3 +214,18 @@ def test_seconds_count_from_the_last_save_and_a_time_stays(new, reopen, clock):
         session.save()
         clock.move(1100)
         assert reopen(session.session_key).get("colour") == found
+
+
+@pytest.mark.stores("signed_cookies")
+def test_how_long_a_subclass_keeps_cookies_in_browsers_makes_no_old_one_valid(store, mode, clock):
+    class Brief(store.SessionStore):
+        def get_expiry_age(self, **kwargs):
+            return 60
+
+    session = mode.wrap(Brief())
+    session.set("colour", "green")
+    session.save()
+    key = session.session_key
+    assert mode.wrap(Brief(key)).load() == {"colour": "green"}
+    clock.move(TWO_WEEKS + 1)
+    assert mode.wrap(Brief(key)).load() == {}
