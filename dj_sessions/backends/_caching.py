@@ -24,6 +24,11 @@ class CacheUser(StoredSession):
     #: The cache keys that ``acache_key()`` told, by session key.
     _cache_keys: Mapping[str, str] = MappingProxyType({})
 
+    def __init__(self, session_key: str | None = None) -> None:
+        if conf.SESSION_CACHE_ALIAS not in caches.settings:
+            _ = self._cache  # raises InvalidCacheBackendError
+        super().__init__(session_key)
+
     @property
     def _cache(self) -> BaseCache:
         # Not before it is needed: under ASGI each request gets a cache of its own made.
