@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from importlib import import_module
-from inspect import getattr_static
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from dj_sessions.backends.stored import StoredSession
 from dj_sessions.conf import conf
 from dj_sessions.management._interruption import Interrupted, Interruption
 from dj_sessions.management._progress import NoProgress, Progress, progress_on
@@ -137,9 +135,13 @@ def _check(options: dict[str, Any]) -> None:
 
 
 def _clears_in_batches(store: type) -> bool:
-    """Tell whether ``clear_expired()`` is ours; one that overrides it knows of no batches."""
-    ours = getattr_static(StoredSession, "clear_expired")
-    return getattr_static(store, "clear_expired", None) is ours
+    """Tell whether ``clear_expired()`` is as old as the batches; a newer one knows of none."""
+    batches = _owner(store, "_start_purge")
+    return batches is not None and issubclass(batches, _owner(store, "clear_expired") or batches)
+
+
+def _owner(store: type, name: str) -> type | None:
+    return next((cls for cls in store.__mro__ if name in vars(cls)), None)
 
 
 def _first_of(chosen: float | None, otherwise: float) -> float:
