@@ -22,6 +22,8 @@ from django.utils.encoding import force_bytes
 SMALL: Final = 2000
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
+#: What Django signs with where the salt is empty.
+UNNAMED: Final = "django.core.signing.TimestampSigner"
 #: Bytes that SHA-256 takes at a time, and how HMAC makes two keys of one.
 BLOCK: Final = 64
 _INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
@@ -67,7 +69,7 @@ def _is_signed(value: bytes, signature: bytes, salt: str) -> bool:
         return True
     return any(
         hmac.compare_digest(signature, _signature(value, salt, key))
-        for key in settings.SECRET_KEY_FALLBACKS
+        for key in filter(None, settings.SECRET_KEY_FALLBACKS)  # an empty one is known to all
     )
 
 
@@ -110,7 +112,8 @@ def _signature(value: bytes, salt: str, key: str | bytes) -> bytes:
 @lru_cache(maxsize=64)
 def _halves(salt: str, key: str | bytes) -> tuple[Any, Any]:
     """Return what has taken in the key as RFC 2104 pads it, and no text yet."""
-    derived = sha256(f"{salt}signer".encode() + force_bytes(key)).digest().ljust(BLOCK, b"\0")
+    purpose = f"{salt or UNNAMED}signer".encode()
+    derived = sha256(purpose + force_bytes(key)).digest().ljust(BLOCK, b"\0")
     return sha256(derived.translate(_INNER)), sha256(derived.translate(_OUTER))
 
 

@@ -63,6 +63,26 @@ def test_a_key_that_was_replaced_still_counts_and_no_other_does():
         _signing.unsign(text, SALT)
 
 
+@pytest.mark.parametrize("empty", ["", b"", None])
+def test_an_empty_old_key_is_no_key_that_anybody_knows(empty):
+    """``os.environ.get("OLD_KEYS", "").split(",")`` is a list with an empty key."""
+    for known in (b"", b"None"):
+        with mock.patch.object(_signing, "settings", mock.Mock(SECRET_KEY=known)):
+            forged = _signing.sign(b"data", SALT)
+        with (
+            override_settings(SECRET_KEY_FALLBACKS=[empty]),
+            pytest.raises(signing.BadSignature),
+        ):
+            _signing.unsign(forged, SALT)
+    with override_settings(SECRET_KEY_FALLBACKS=[empty, "old"]):
+        assert _signing.unsign(by_django(b"data"), SALT) == b"data"
+        assert _signing.unsign(by_django(b"data", key="old"), SALT) == b"data"
+
+
+def test_an_empty_salt_is_the_one_that_django_takes_instead():
+    assert _signing.unsign(signing.dumps(b"data", salt="", serializer=Bytes), "") == b"data"
+
+
 @pytest.mark.parametrize("key", ["text", b"bytes", "schl\u00fcssel"])
 def test_keys_of_any_kind_sign_as_django_signs(key):
     with override_settings(SECRET_KEY=key), mock.patch("time.time", return_value=1_900_000_000):
