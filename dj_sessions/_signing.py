@@ -69,7 +69,8 @@ def _is_signed(value: bytes, signature: bytes, salt: str) -> bool:
         return True
     return any(
         hmac.compare_digest(signature, _signature(value, salt, key))
-        for key in filter(None, settings.SECRET_KEY_FALLBACKS)  # an empty one is known to all
+        for key in settings.SECRET_KEY_FALLBACKS
+        if key  # everybody knows an empty one
     )
 
 

@@ -23,7 +23,7 @@ replaced by one that calls that subclass's own sync method.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from types import FunctionType
 from typing import Any, ParamSpec, Protocol, TypeVar
@@ -80,10 +80,14 @@ def finish(body: Coroutine[Any, Any, R]) -> R:
 
 @dataclass(frozen=True, slots=True)
 class _Twin:
-    """The mark on an async twin of ours, and on a bridge: its sync twin, and how to reach it."""
+    """The mark on an async twin of ours, and on a bridge: its sync twin, and how to reach it.
+
+    It says whose it is: a decorator that wraps the function copies the mark as well.
+    """
 
     sync: str
     make: Callable[[Callable[..., Any]], Callable[..., Any]]
+    owner: Callable[..., Any]
 
 
 def after_load(sync: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
@@ -178,7 +182,7 @@ def twin_of(sync: Callable[..., Any], make: Callable[..., Any] = in_thread) -> C
     """Mark an async twin of ``sync`` that is written by hand; ``make`` bridges an override."""
 
     def mark(twin: F) -> F:
-        setattr(twin, _MARK, _Twin(sync.__name__, make))
+        setattr(twin, _MARK, _Twin(sync.__name__, make, twin))
         twin.__doc__ = twin.__doc__ or sync.__doc__
         return twin
 
@@ -191,7 +195,7 @@ def _marked(twin: F, sync: Callable[..., Any], make: Callable[..., Any]) -> F:
     wraps(sync)(twin)
     twin.__qualname__ = sync.__qualname__.removesuffix(sync.__name__) + name
     twin.__name__ = name
-    setattr(twin, _MARK, _Twin(sync.__name__, make))
+    setattr(twin, _MARK, _Twin(sync.__name__, make, twin))
     return twin
 
 
@@ -233,7 +237,7 @@ def _bridge(cls: type[Twinned], name: str, twin: _Twin) -> None:
     else:
         make = at_once if make is in_thread else after_load
     bridge = make(_as_method(definition, twin.sync))
-    setattr(bridge, _MARK, twin)
+    setattr(bridge, _MARK, replace(twin, owner=bridge))
     is_of_class = isinstance(_definition(cls, name), classmethod)
     setattr(cls, name, classmethod(bridge) if is_of_class else bridge)
 
@@ -275,8 +279,9 @@ def _definition(cls: type, name: str) -> Any:
 
 def _mark(value: Any) -> _Twin | None:
     # Not getattr(): a mock has every attribute, and a lazy object would be evaluated.
-    mark = getattr(_function(value), "__dict__", {}).get(_MARK)
-    return mark if isinstance(mark, _Twin) else None
+    function = _function(value)
+    mark = getattr(function, "__dict__", {}).get(_MARK)
+    return mark if isinstance(mark, _Twin) and mark.owner is function else None
 
 
 def _function(value: Any) -> Any:

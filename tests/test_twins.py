@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import threading
-from functools import cached_property, partialmethod
+from functools import cached_property, partialmethod, wraps
 from unittest import mock
 
 import pytest
@@ -514,6 +514,20 @@ def test_an_async_override_is_reached_by_orchestration_without_a_hop():
     assert calls == ["Store.save", "Store.new_key", "Native.aload"]
     assert hops == 0
     assert call(make("Below", Native)(), "asave")[1:] == (calls, 0)
+
+
+@pytest.mark.parametrize("name", ["aload", "asave"])
+def test_an_async_twin_in_a_decorator_is_an_override(name):
+    """``functools.wraps`` copies whatever is noted on the function."""
+    original = getattr(Store, name)
+
+    @wraps(original)
+    async def counted(self, *args):
+        self.note("counted")
+        return await original(self, *args)
+
+    _, calls, _ = call(type("Counting", (Store,), {name: counted})(), "asave")
+    assert calls.count("counted") == 1
 
 
 def test_an_overridden_classmethod_is_bridged_for_the_class_that_is_asked():

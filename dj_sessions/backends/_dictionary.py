@@ -59,9 +59,10 @@ class SessionDictionary(SessionBase):
         return finish(self._setdefault(in_sync, key, value))
 
     async def _setdefault(self, mode: Mode, key: str, value: Any) -> Any:
-        if not await mode(self.has_key, self.ahas_key, key):
-            await mode(self.__setitem__, self.aset, key, value)
-        return self._session_cache[key]
+        if await mode(self.has_key, self.ahas_key, key):
+            return self._session_cache[key]
+        await mode(self.__setitem__, self.aset, key, value)
+        return value
 
     def update(  # type: ignore[override]
         self, dict_: Mapping[str, Any] | Iterable[tuple[str, Any]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,9 @@ class SessionLifetime(SessionDictionary):
     def _expiry_terms(self, **given: Any) -> tuple[Any, datetime, int]:
         modification = given["modification"] if "modification" in given else timezone.now()
         expiry = given["expiry"] if "expiry" in given else self.get(_expiry.KEY)
-        return expiry, modification, self.get_session_cookie_age()
+        # Not asked in vain: an override may look at the data.
+        default = 0 if isinstance(expiry, datetime) else self.get_session_cookie_age()
+        return expiry, modification, default
 
     async def _with_expiry(self, given: dict[str, Any]) -> dict[str, Any]:
         return given if "expiry" in given else {**given, "expiry": await self.aget(_expiry.KEY)}
@@ -64,7 +67,10 @@ class SessionLifetime(SessionDictionary):
             "modification": datetime.fromtimestamp(modified, UTC if conf.USE_TZ else None),
             "expiry": data.get(_expiry.KEY),
         }
-        return await mode(self.get_expiry_date, self.aget_expiry_date, **terms)
+        # An override may look at the data, which is not there yet: to load it would never end.
+        loaded = copy(self)
+        loaded._session_cache = data
+        return await mode(loaded.get_expiry_date, loaded.aget_expiry_date, **terms)
 
     def _usual_end(self, modified: float, data: dict[str, Any]) -> float | None:
         """Return what ``_end_of()`` does, in seconds since the epoch, where a sum tells.
@@ -85,6 +91,7 @@ class SessionLifetime(SessionDictionary):
             and cls.get_expiry_age is ours.get_expiry_age
             and cls.aget_expiry_date is ours.aget_expiry_date
             and cls.aget_expiry_age is ours.aget_expiry_age
+            and cls.get_session_cookie_age is ours.get_session_cookie_age
         )
 
     def set_expiry(self, value: datetime | timedelta | int | None) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING, Any
 
+from asgiref.sync import AsyncToSync
 from django.utils.module_loading import import_string
 
 from dj_sessions import _keys, _payload
@@ -45,7 +46,8 @@ class SessionBase(Twinned, SessionLifetime):
     https://docs.djangoproject.com/en/stable/topics/http/sessions/#using-sessions-in-views
     """
 
-    _loading: asyncio.Lock | None = None
+    #: Held by the task that loads; and the thread whose sync code waits for that task, if any.
+    _loading: tuple[asyncio.Lock, object] | None = None
     _serializer: Any = None
 
     def __init__(self, session_key: str | None = None) -> None:
@@ -170,14 +172,23 @@ class SessionBase(Twinned, SessionLifetime):
 
     async def _load_once(self) -> None:
         """Load, unless another task of this request does or did."""
-        self._loading = self._loading or asyncio.Lock()
+        thread = getattr(AsyncToSync.executors, "current", None)
+        lock, loading_in = self._loading or (asyncio.Lock(), thread)
+        if loading_in is not thread:
+            # That task may wait for the thread that waits, in async_to_sync(), for this one.
+            await self._load_unless_loaded()
+            return
+        self._loading = lock, thread
         try:
-            async with self._loading:
-                if not hasattr(self, "_session_cache"):
-                    data = await self.aload()
-                    self._session_cache = getattr(self, "_session_cache", data)
+            async with lock:
+                await self._load_unless_loaded()
         finally:  # a lock belongs to one event loop, the session may be used in the next
             self._loading = None
+
+    async def _load_unless_loaded(self) -> None:
+        if not hasattr(self, "_session_cache"):
+            data = await self.aload()
+            self._session_cache = getattr(self, "_session_cache", data)
 
     # Lifecycle
 

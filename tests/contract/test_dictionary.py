@@ -82,6 +82,16 @@ def test_setdefault_sets_only_what_is_missing(save, reopen):
     assert dict(reopen(session.session_key).items()) == {**DATA, "shape": "round"}
 
 
+def test_setdefault_returns_the_value_also_where_a_subclass_stores_it_elsewhere(store, mode):
+    class Upper(store.SessionStore):
+        def __setitem__(self, key, value):
+            super().__setitem__(key.upper(), value)
+
+    session = mode.wrap(Upper())
+    assert session.setdefault("colour", "green") == "green"
+    assert dict(session.items()) == {"COLOUR": "green"}
+
+
 def test_update_takes_a_dictionary_or_pairs(save, reopen):
     session = reopen(save(**DATA))
     session.update({"size": 4, "shape": "round"})

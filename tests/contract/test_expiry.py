@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from unittest import mock
 
 import pytest
+from django.core.cache import caches
 from django.test import override_settings
 from django.utils import timezone
 
@@ -120,6 +121,24 @@ def test_a_store_may_choose_the_age_of_its_sessions(store, mode, clock):
     assert read_expiry(session) == (10, clock.after(seconds=10), False)
     session.set_expiry(20)
     assert session.get_expiry_age() == 20
+
+
+@pytest.mark.parametrize("method", ["get_session_cookie_age", "get_expiry_date"])
+def test_a_store_may_look_at_the_session_to_say_how_long_it_lasts(store, mode, method):
+    """Remember me: it may be asked while the session is being loaded."""
+    original = getattr(store.SessionStore, method)
+
+    def ask(self, **arguments):
+        assert self.get("remember me") == "yes"
+        return original(self, **arguments)
+
+    Remembering = type("SessionStore", (store.SessionStore,), {method: ask})
+    session = mode.wrap(Remembering())
+    session.set("remember me", "yes")
+    session.save()
+    if store.kind == "cached_db":
+        caches[store.cache].clear()
+    assert mode.wrap(Remembering(session.session_key)).get("remember me") == "yes"
 
 
 NO_EXPIRIES = [

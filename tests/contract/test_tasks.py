@@ -2,9 +2,12 @@
 
 import asyncio
 import threading
+import time
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
+from django.core.cache import close_caches
+from django.db import connections
 
 from tests.contract.moments import after, before
 
@@ -79,6 +82,37 @@ def test_a_new_session_that_two_tasks_save_is_one(new, reopen):
     async_to_sync(tasks)()
     stored = dict(reopen(session.session_key).items())
     assert stored == {f"task{number}": number for number in range(4)}
+
+
+def test_sync_code_that_waits_for_a_task_waits_for_no_task_that_waits_for_it(key, reopen):
+    session = reopen(key).raw
+
+    async def colour():
+        return await session.aget("colour")
+
+    def sync_part_of_the_site(loop, waiting):
+        loop.call_soon_threadsafe(waiting.set)
+        time.sleep(0.2)  # until the other task's load stands in line for this thread
+        return async_to_sync(colour)()
+
+    def end_of_the_thread():
+        connections.close_all()
+        close_caches()
+
+    async def tasks():
+        loop, waiting = asyncio.get_running_loop(), asyncio.Event()
+
+        async def another_task():
+            await waiting.wait()
+            return await session.aget("colour")
+
+        async with ThreadSensitiveContext():
+            part = sync_to_async(sync_part_of_the_site)(loop, waiting)
+            seen = await asyncio.wait_for(asyncio.gather(part, another_task()), 5)
+            await sync_to_async(end_of_the_thread)()
+        return seen
+
+    assert asyncio.run(tasks()) == ["green", "green"]
 
 
 def test_a_request_cancelled_while_it_saves_leaves_the_session_whole(store, key, reopen):
