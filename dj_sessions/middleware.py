@@ -18,7 +18,7 @@ from dj_sessions import _cookies
 from dj_sessions._cookies import CookieAttributes
 from dj_sessions._policy import Decision, State
 from dj_sessions._policy import decide as decide_by_rules
-from dj_sessions._twins import Mode, Twinned, at_once, finish, in_async, in_sync, twin_of
+from dj_sessions._twins import Mode, Twinned, finish, in_async, in_sync, twin_of
 from dj_sessions.conf import conf
 from dj_sessions.exceptions import SessionInterrupted, UpdateError
 
@@ -93,7 +93,12 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
             decision = finish(self._commit(in_sync, request, response, decision))
         return self._announce(request, response, decision)
 
-    aprocess_request = at_once(process_request)
+    @twin_of(process_request)
+    async def aprocess_request(self, request: HttpRequest) -> None:
+        if _is_made_in_memory(self.SessionStore):
+            self.process_request(request)
+        else:
+            await sync_to_async(self.process_request)(request)
 
     @twin_of(process_response)
     async def aprocess_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
@@ -190,6 +195,12 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
 def _is_session(session: Any) -> bool:
     """Tell whether ``request.session`` is one, and not removed or replaced by something else."""
     return hasattr(session, "accessed")
+
+
+def _is_made_in_memory(store: Any) -> bool:
+    """Tell whether making a session is Django's or our own work, which asks no store."""
+    made_by = str(getattr(store.__init__, "__module__", ""))
+    return made_by.startswith(("dj_sessions.", "django.contrib.sessions."))
 
 
 def _is_at_home_in_the_loop(session: Any) -> bool:

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django.utils.deprecation import MiddlewareMixin
 
-from dj_sessions.backends import cache
+from dj_sessions.backends import cache, db
 from dj_sessions.middleware import SessionMiddleware
 from tests.counters import round_trips, thread_hops
 from tests.middleware.serving import change, data_of, middleware_with, serve, stored, untouched
@@ -78,6 +78,22 @@ def test_a_response_to_a_request_that_never_had_a_session_passes():
     response = HttpResponse()
     middleware = SessionMiddleware(lambda request: response)
     assert middleware.process_response(RequestFactory().get("/"), response) is response
+
+
+def test_a_store_may_look_at_itself_when_it_is_made(mode, databases):
+    class Store(db.SessionStore):
+        def __init__(self, session_key=None):
+            super().__init__(session_key)
+            self.colour = self.get("colour")
+
+    def view(request):
+        assert request.session.colour == "green"
+
+    session = Store()
+    session["colour"] = "green"
+    session.save()
+    response = serve(mode, view, session.session_key, middleware_with(Store))
+    assert response.status_code == 200
 
 
 # Cost
