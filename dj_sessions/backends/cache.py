@@ -83,8 +83,13 @@ class SessionStore(CacheUser):
     def _remove(self, key: str) -> bool:
         return self._swap.remove(self._cache_key_of(key))
 
+    def _take(self, key: str, expected: Record | None) -> bool:
+        if expected is None:
+            return self._remove(key)
+        return self._swap.take(self._cache_key_of(key), expected.payload)
+
     def _holds(self, key: str) -> bool:
-        return self._cache.has_key(self._cache_key_of(key))
+        return self._swap.holds(self._cache_key_of(key))
 
     @classmethod
     def _purge(cls, now: datetime, batch: int) -> int:

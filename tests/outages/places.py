@@ -31,7 +31,7 @@ MEMCACHED = "django.core.cache.backends.memcached.PyMemcacheCache"
 CACHES = {
     "Redis": (REDIS, {"socket_timeout": 0.5}),
     "django-redis": (DJANGO_REDIS, {"SOCKET_TIMEOUT": 0.5}),
-    "Memcached": (MEMCACHED, {"timeout": 0.5, "retry_attempts": 0, "dead_timeout": 0}),
+    "Memcached": (MEMCACHED, {"timeout": 0.5}),
 }
 DATABASES: dict[str, tuple[str, dict[str, Any]]] = {
     "PostgreSQL": (

@@ -51,6 +51,10 @@ class CacheSwap:
         data = self.cache.get(key)
         return None if data is None else self.encode(data)
 
+    def holds(self, key: str) -> bool:
+        """Tell whether anything is stored under ``key``."""
+        return bool(self.cache.has_key(key))
+
     def insert(self, key: str, raw: Any, age: int) -> bool:
         """Store ``raw`` for ``age`` seconds where there is nothing; tell whether it did."""
         return bool(self.cache.add(key, self.decode(raw), age))
@@ -67,6 +71,11 @@ class CacheSwap:
         """Forget what is stored; tell whether there was anything, as far as the cache says."""
         removed: Any = self.cache.delete(key)
         return removed is None or bool(removed)
+
+    def take(self, key: str, expected: Any) -> bool:
+        """Forget what is stored if it is ``expected``; tell whether it was."""
+        current = self.read(key)
+        return _is_expected(current, expected) and self.remove(key)
 
     # A copy with its voucher
 

@@ -28,6 +28,15 @@ class LocMemSwap(CacheSwap):
             self.cache._set(name, raw, age)
             return True
 
+    def take(self, key: str, expected: Any) -> bool:
+        name = self.cache.make_and_validate_key(key)
+        with self.cache._lock:
+            current = self._current(name)
+            if current is None or not _snapshot.is_same(expected, current):
+                return False
+            self.cache._delete(name)
+            return True
+
     def read_copy(self, names: Names) -> list[Any]:
         full = self.full(names)
         with self.cache._lock:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+from django.utils.functional import cached_property
 
 from dj_sessions.backends import _snapshot
 from dj_sessions.backends._caches.any import CacheSwap, Names
+
+#: Each attempt fails because somebody else's mark was stored, so a few may follow each other.
+MARK_ATTEMPTS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +23,12 @@ class MemcachedEntry:
 
 
 class MemcachedSwap(CacheSwap):
-    """The server compares numbers; what we wrote ourselves has none, and is read again."""
+    """The server compares numbers; what we wrote ourselves has none, and is read again.
+
+    Each command goes to the client of its key's server. What stands before these gives a server
+    that has failed no more to do for a while, answers for it as if nothing were stored there, and
+    in the end has another one do its work: an outage would end sessions, and a logout be lost.
+    """
 
     def encode(self, value: Any) -> MemcachedEntry:
         return MemcachedEntry(_snapshot.take(value))
@@ -27,25 +37,41 @@ class MemcachedSwap(CacheSwap):
         return _snapshot.restore(raw.pickled)
 
     def read(self, key: str) -> MemcachedEntry | None:
-        return self._entry(self.cache._cache.gets(self._name(key)))
+        name = self._name(key)
+        return self._entry(self._node(name).gets(name))
+
+    def holds(self, key: str) -> bool:
+        return self.read(key) is not None
+
+    def insert(self, key: str, raw: MemcachedEntry, age: int) -> bool:
+        return self._store("add", key, raw, age)
 
     def swap(
         self, key: str, raw: MemcachedEntry, expected: MemcachedEntry | None, age: int
     ) -> bool:
-        client, name = self.cache._cache, self._name(key)
-        data, timeout = self.decode(raw), self.cache.get_backend_timeout(age)
         if expected is None:
-            return bool(client.replace(name, data, timeout))
+            return self._store("replace", key, raw, age)
         if expected.version is None:
             current = self.read(key)
             if current is None or not _snapshot.is_same(expected.pickled, current.pickled):
                 return False
             expected = current
-        return bool(client.cas(name, data, expected.version, timeout))
+        return self._store("cas", key, raw, age, expected.version)
+
+    def take(self, key: str, expected: MemcachedEntry) -> bool:
+        return self.swap(key, expected, expected, 0)
+
+    def remove(self, key: str) -> bool:
+        name = self._name(key)
+        return bool(self._node(name).delete(name, noreply=False))
 
     def read_copy(self, names: Names) -> list[Any]:
-        full = self.full(names)
-        found = self.cache._cache.gets_many(full)
+        full, found = self.full(names), {}
+        wanted: dict[Any, list[Any]] = {}
+        for name in full:
+            wanted.setdefault(self._node(name), []).append(name)
+        for node, there in wanted.items():
+            found.update(node.gets_many(there))
         return [self._entry(found.get(name)) for name in full]
 
     def write_copy(
@@ -54,18 +80,21 @@ class MemcachedSwap(CacheSwap):
         # Nobody believes a copy that does not fit the voucher. Whether the generation is the
         # present one is not asked: if not, nobody believes it either.
         copy, voucher, _ = entries
-        self.cache.set(names.copy, self.decode(copy), age)
+        self._store("set", names.copy, copy, age)
         if expected is None:
             return self.insert(names.voucher, voucher, age)
         return self.swap(names.voucher, voucher, expected, age)
 
     def void_copy(self, names: Names, mark: Any, age: int, keep: tuple[Any, ...] = ()) -> None:
         if keep:
-            while not self._mark(names.voucher, mark, age, keep):
-                continue
+            self._mark_unless_kept(names.voucher, mark, age, keep)
         else:
-            self.cache.set(names.voucher, self.decode(mark), age)
-        self.cache.delete(names.copy)
+            self._store("set", names.voucher, mark, age)
+        self.remove(names.copy)
+
+    def _mark_unless_kept(self, key: str, mark: Any, age: int, keep: tuple[Any, ...]) -> None:
+        if not any(self._mark(key, mark, age, keep) for _ in range(MARK_ATTEMPTS)):
+            raise ConnectionError(f"Memcached refused {MARK_ATTEMPTS} times to store a mark")
 
     def _mark(self, key: str, mark: Any, age: int, keep: tuple[Any, ...]) -> bool:
         """Store ``mark``; tell whether it is there, or something to keep, and nothing between."""
@@ -76,8 +105,29 @@ class MemcachedSwap(CacheSwap):
             return True
         return self.swap(key, mark, current, age)
 
+    def _store(self, verb: str, key: str, raw: MemcachedEntry, age: int, *version: Any) -> bool:
+        name, timeout = self._name(key), self.cache.get_backend_timeout(age)
+        store = getattr(self._node(name), verb)
+        return bool(store(name, self.decode(raw), *version, expire=timeout, noreply=False))
+
     def _name(self, key: str) -> Any:
         return self.cache.make_and_validate_key(key)
+
+    def _node(self, name: Any) -> Any:
+        """Return the client of the server that ``name`` belongs to, whether it answers or not."""
+        clients = self.cache._cache.clients
+        if len(clients) == 1:  # to hash takes longer than the server does
+            return next(iter(clients.values()))
+        return clients[self._servers.get_node(name)]
+
+    @cached_property
+    def _servers(self) -> Any:
+        # One of our own: servers that have failed are taken out of the client's.
+        client = self.cache._cache
+        servers = self.cache._options.get("hasher", type(client.hasher))()
+        for server in client.clients:
+            servers.add_node(server)
+        return servers
 
     def _entry(self, answer: tuple[Any, Any] | None) -> MemcachedEntry | None:
         data, version = answer or (None, None)

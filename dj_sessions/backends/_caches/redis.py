@@ -69,6 +69,9 @@ class RedisSwap(CacheSwap):
     def read(self, key: str) -> Any:
         return self.client.get(self.name(key))
 
+    def holds(self, key: str) -> bool:
+        return bool(self.client.exists(self.name(key)))
+
     def insert(self, key: str, raw: Any, age: int) -> bool:
         if age <= 0:
             return super().insert(key, raw, age)
@@ -80,6 +83,9 @@ class RedisSwap(CacheSwap):
 
     def remove(self, key: str) -> bool:
         return bool(self.client.delete(self.name(key)))
+
+    def take(self, key: str, expected: Any) -> bool:
+        return self.swap(key, expected, expected, 0)
 
     def read_copy(self, names: Names) -> list[Any]:
         return self.client.mget(self.full(names))  # type: ignore[no-any-return]

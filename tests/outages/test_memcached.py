@@ -1,0 +1,88 @@
+"""One of two Memcached servers fails: whatever pymemcache is told to do then, no session ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+
+from tests.outages.places import FRAGILE, Place, begin_request, place
+from tests.outages.servers import OwnServer
+from tests.outages.test_table import DATA, load, stored
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "answers as if nothing were there": {"ignore_exc": True},
+    "has another server do the work": {"retry_attempts": 0, "dead_timeout": 60},
+    "keeps connections": {"use_pooling": True},
+}
+
+
+@pytest.fixture(scope="module")
+def other_server() -> Iterator[OwnServer]:
+    server = OwnServer("memcached", "-m", "2")
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["cache", "cached_db"])
+def where(
+    request: pytest.FixtureRequest,
+    databases: None,
+    fresh_caches: str,
+    own_server: Any,
+    tmp_path: Path,
+) -> Iterator[Place]:
+    database = "SQLite" if request.param == "cached_db" else None
+    server = own_server("memcached")
+    with place(
+        request.param, tmp_path, database=database, cache="Memcached", cache_server=server
+    ) as made:
+        yield made
+
+
+@pytest.fixture(params=OPTIONS)
+def cut(request: pytest.FixtureRequest, where: Place, other_server: OwnServer) -> Place:
+    """The place with a second server, and the way to the first one cut once sessions are there."""
+    configuration = caches.settings[FRAGILE]
+    second = f"127.0.0.1:{other_server.at.port}"
+    configuration["LOCATION"] = [configuration["LOCATION"], second]
+    configuration["OPTIONS"] = {"timeout": 0.5, **OPTIONS[request.param]}
+    where.keys = [stored(where) for _ in range(16)]
+    where.cache_proxy.cut()
+    begin_request()
+    return where
+
+
+def outcome(deed: Any) -> Any:
+    try:
+        return deed()
+    except OSError:
+        return "raised"
+
+
+def test_a_session_is_read_or_an_error(cut):
+    seen = [outcome(lambda key=key: load(cut, key)) for key in cut.keys * 3]
+    raised = [found for found in seen if found == "raised"]
+    assert [found for found in seen if found != "raised"] == [DATA] * (len(seen) - len(raised))
+    assert (0 < len(raised) < len(seen)) == (cut.engine == "cache")
+
+
+def test_a_logout_holds_or_is_an_error(cut):
+    raised = [key for key in cut.keys if outcome(cut.SessionStore(key).flush) == "raised"]
+    assert (0 < len(raised) < len(cut.keys)) == (cut.engine == "cache")
+    cut.cache_proxy.restore()
+    begin_request()
+    found = {key: load(cut, key) for key in cut.keys}
+    assert found == {key: DATA if key in raised else {} for key in cut.keys}
+
+
+def test_a_new_session_is_stored_or_an_error(cut):
+    made = [outcome(lambda: stored(cut)) for _ in range(16)]
+    cut.cache_proxy.restore()
+    begin_request()
+    assert all(load(cut, key) == DATA for key in made if key != "raised")
+    assert (0 < made.count("raised") < 16) == (cut.engine == "cache")
