@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -74,11 +75,30 @@ def take_over(
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    """Tell whether two values are equal and of the same types: 1 and True are not the same."""
+    """Tell whether two values are equal and of the same types: 1 and True are not the same.
+
+    A list is the tuple that it was before it was stored.
+    """
+    if one is other:
+        return True
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(_is_same, one, other))
     if type(one) is not type(other):
         return False
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(_is_same(one[key], other[key]) for key in one)
-    if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(map(_is_same, one, other))
-    return bool(one == other)
+    if isinstance(one, str | bytes | int | set | frozenset):
+        return bool(one == other)
+    return _is_stored_alike(one, other)
+
+
+def _is_stored_alike(one: object, other: object) -> bool:
+    """Tell whether two objects are stored as the same.
+
+    Equality may mean anything: NaN is never equal, models are where their keys are, and an object
+    without a word on it is to itself alone.
+    """
+    try:
+        return pickle.dumps(one) == pickle.dumps(other)
+    except (pickle.PicklingError, TypeError, AttributeError):
+        return bool(one == other)

@@ -110,3 +110,51 @@ def test_examples(base, ours, theirs, merged):
 def test_a_change_of_type_between_values_that_compare_equal_is_a_change(before, after):
     merged = merge({"agreed": before}, {"agreed": after}, {"agreed": before, "visits": 1})
     assert repr(merged["agreed"]) == repr(after)
+
+
+class Silent:
+    """An object that says nothing about equality."""
+
+    def __init__(self, value):
+        self.value = value
+
+
+class Keyed(Silent):
+    """One that is equal to any other of its kind, as a model instance is with the same key."""
+
+    def __eq__(self, other):
+        return type(self) is type(other)
+
+    __hash__ = None
+
+
+class Vague(Silent):
+    """One whose comparison is no answer, as that of two arrays."""
+
+    def __eq__(self, other):
+        raise ValueError("which of them?")
+
+    __hash__ = None
+
+
+@pytest.mark.parametrize("make", [Silent, Keyed, Vague, lambda value: [Vague({"value": value})]])
+def test_objects_are_compared_as_they_are_stored(make):
+    base, untouched, theirs = ({"cart": make(number)} for number in (1, 1, 2))
+    assert merge(base, untouched, theirs)["cart"] is theirs["cart"]
+    ours = {"cart": make(3)}
+    assert merge(base, ours, {**base, "visits": 1})["cart"] is ours["cart"]
+
+
+def test_what_is_no_number_did_not_change_for_being_unequal_to_itself():
+    merged = merge({"rate": float("nan")}, {"rate": float("nan")}, {"rate": 1.5})
+    assert merged == {"rate": 1.5}
+
+
+def test_a_tuple_is_the_list_that_it_was_stored_as():
+    merged = merge({"rights": ["read"]}, {"rights": ("read",)}, {"rights": ["read", "write"]})
+    assert merged == {"rights": ["read", "write"]}
+
+
+def test_what_cannot_be_pickled_is_compared_by_itself():
+    merged = merge({"call": merge}, {"call": lambda: None}, {"call": merge, "visits": 1})
+    assert merged["call"] is not merge
