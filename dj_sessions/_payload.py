@@ -18,6 +18,8 @@ _security = logging.getLogger("django.security.SuspiciousSession")
 
 #: What unpacking data of another shape raises, as opposed to a serializer that is broken.
 UNREADABLE = (ValueError, EOFError, zlib.error, pickle.UnpicklingError)
+#: The same of a pickle, whose classes may have moved or changed since.
+UNREADABLE_PICKLE = (*UNREADABLE, AttributeError, ImportError, IndexError, KeyError)
 #: What the serializers of the standard library raise for a value that they cannot hold.
 UNSTORABLE = (TypeError, ValueError, AttributeError, RecursionError, pickle.PicklingError)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import copy
 from types import MappingProxyType
+from typing import Any
 
 from django.core.cache import BaseCache, caches
 
+from dj_sessions import _payload
 from dj_sessions._twins import twin_of
+from dj_sessions.backends._caches import swap_of
 from dj_sessions.backends.stored import StoredSession
 from dj_sessions.conf import conf
 
@@ -35,6 +38,18 @@ class CacheUser(StoredSession):
         if self._found_cache is None:
             self._found_cache = caches[conf.SESSION_CACHE_ALIAS]
         return self._found_cache
+
+    def _decoded(self, raw: Any) -> dict[str, Any] | None:
+        """Return the data of a raw value of the cache, None if it is no session's."""
+        try:
+            data = swap_of(self._cache).decode(raw)
+        except _payload.UNREADABLE_PICKLE as error:
+            _payload.report_corruption(f"the cache cannot read it ({type(error).__name__})")
+            return None
+        if isinstance(data, dict):
+            return data
+        _payload.report_corruption(f"the cache holds a {type(data).__name__} in its place")
+        return None
 
     @property
     def cache_key(self) -> str:

@@ -10,6 +10,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from django.core.cache.backends.base import InvalidCacheKey
+
 from dj_sessions import _payload
 from dj_sessions._twins import Mode, driven, finish, in_sync
 from dj_sessions.backends._caches import CacheSwap, swap_of
@@ -40,23 +42,18 @@ class SessionStore(CacheUser):
         return swap_of(self._cache)
 
     def _read(self, key: str) -> Record | None:
+        swap = self._swap
         try:
-            raw = self._swap.read(self._cache_key_of(key))
-        except _payload.UNREADABLE as error:
+            raw = swap.read(self._cache_key_of(key))
+        except (OSError, InvalidCacheKey):  # of which some are ValueErrors
+            raise
+        except swap.unreadable as error:
             _payload.report_corruption(f"the cache cannot read it ({type(error).__name__})")
             return None
         return None if raw is None else Record(raw)
 
     def _data(self, record: Record) -> dict[str, Any] | None:
-        try:
-            data = self._swap.decode(record.payload)
-        except _payload.UNREADABLE as error:
-            _payload.report_corruption(f"the cache cannot read it ({type(error).__name__})")
-            return None
-        if isinstance(data, dict):
-            return data
-        _payload.report_corruption(f"the cache holds a {type(data).__name__} in its place")
-        return None
+        return self._decoded(record.payload)
 
     def _record(self, data: dict[str, Any]) -> Record:
         return finish(self._cache_record(in_sync, data))
@@ -65,7 +62,7 @@ class SessionStore(CacheUser):
         age = self.get_expiry_age() if mode is in_sync else await self.aget_expiry_age()
         encode = self._swap.encode
         try:
-            return CacheRecord(encode(data), None, age)
+            return CacheRecord(encode(data), None, int(age))
         except _payload.UNSTORABLE as error:
             remedy = "Store a value in its place that the cache can hold."
             _payload.raise_encode_error(data, encode, "The cache", remedy, error)

@@ -14,7 +14,6 @@ from django.utils import timezone
 
 from dj_sessions import _payload
 from dj_sessions._twins import Mode, driven, finish, in_sync, in_thread
-from dj_sessions.backends._caches import swap_of
 from dj_sessions.backends._caching import CacheUser
 from dj_sessions.backends._copies import HIDDEN, UNSEEN, Copies, Sight
 from dj_sessions.backends._rows import Rows
@@ -114,8 +113,7 @@ class SessionStore(CacheUser, DBStore):
 
     def _data(self, record: Record) -> dict[str, Any] | None:
         if isinstance(record, CopiedRecord):
-            data = swap_of(self._cache).decode(record.payload)
-            return data if isinstance(data, dict) else None
+            return self._decoded(record.payload)
         return super()._data(record)
 
     def _found(self, rows: Rows, key: str, lock: bool) -> RowRecord | None:
@@ -145,7 +143,7 @@ class SessionStore(CacheUser, DBStore):
     async def _row_record(self, mode: Mode, data: dict[str, Any]) -> RowRecord:
         row = await super()._row_record(mode, data)
         age = self.get_expiry_age() if mode is in_sync else await self.aget_expiry_age()
-        return CachedRecord(row.payload, row.expiry, row.instance, age)
+        return CachedRecord(row.payload, row.expiry, row.instance, int(age))
 
     def _insert(self, key: str, record: Any) -> bool:
         inserted = super()._insert(key, record)

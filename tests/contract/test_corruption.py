@@ -1,11 +1,18 @@
 """A payload that is corrupt or wrongly signed: an empty session and one logged line."""
 
+import sys
+from ssl import CertificateError
+from types import ModuleType
+from unittest import mock
+
 import pytest
 from django.core import signing
 from django.core.cache import caches
+from django.core.cache.backends.base import InvalidCacheKey
 from django.core.signing import TimestampSigner, b64_encode
 from django.test import override_settings
 
+from dj_sessions.backends._caches import swap_of
 from tests.contract.visits import visit
 
 LOGGER = "django.security.SuspiciousSession"
@@ -125,6 +132,37 @@ def test_bytes_that_the_cache_cannot_read_are_an_empty_session_and_one_line(
     assert dict(reopen(key).items()) == {}
     if store.cache != "memcached":  # pymemcache itself takes what it cannot read for nothing
         assert_one_line(caplog, key, "rubbish")
+
+
+@pytest.mark.stores("cache")
+def test_a_value_whose_class_is_gone_is_an_empty_session_and_one_line(
+    store, save, reopen, monkeypatch, caplog
+):
+    """A deployment removed it: each request of that visitor would fail until the session ends."""
+    shop = ModuleType("shop_of_yesterday")
+    shop.Cart = type("Cart", (), {"__module__": shop.__name__})
+    monkeypatch.setitem(sys.modules, shop.__name__, shop)
+    key = save(cart=shop.Cart(), secret=SECRET)
+    monkeypatch.delitem(sys.modules, shop.__name__)
+    assert dict(reopen(key).items()) == {}
+    if store.cache != "memcached":  # pymemcache itself takes what it cannot read for nothing
+        assert_one_line(caplog, key, SECRET)
+
+
+@pytest.mark.stores("cache")
+@pytest.mark.parametrize("error", [CertificateError("expired"), InvalidCacheKey("too long")])
+def test_an_error_of_the_cache_is_no_corruption_though_it_is_a_value_error(
+    store, save, reopen, caplog, error
+):
+    key = save(colour="green")
+    adapter = type(swap_of(caches[store.cache]))
+    with (
+        mock.patch.object(adapter, "read", side_effect=error),
+        pytest.raises(type(error), match=str(error)),
+    ):
+        reopen(key).get("colour")
+    assert not caplog.records
+    assert reopen(key).get("colour") == "green"
 
 
 def test_a_session_that_was_corrupt_can_be_used_again(store, save, spoil, reopen, caplog):

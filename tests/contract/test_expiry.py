@@ -123,6 +123,21 @@ def test_a_store_may_choose_the_age_of_its_sessions(store, mode, clock):
     assert session.get_expiry_age() == 20
 
 
+@pytest.mark.parametrize("whose", ["the settings", "the session"])
+def test_seconds_may_have_a_fraction(new, reopen, settings, whose):
+    """``SESSION_COOKIE_AGE = 60 * 60 * 24 * 7 / 2``."""
+    session = new()
+    if whose == "the session":
+        session.set_expiry(1800.5)
+    else:
+        settings.SESSION_COOKIE_AGE = 60 * 60 / 7
+    session.set("colour", "green")
+    session.save()
+    session.set("size", 3)
+    session.save()
+    assert reopen(session.session_key).get("size") == 3
+
+
 @pytest.mark.parametrize("method", ["get_session_cookie_age", "get_expiry_date"])
 def test_a_store_may_look_at_the_session_to_say_how_long_it_lasts(store, mode, method):
     """Remember me: it may be asked while the session is being loaded."""

@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 from weakref import proxy
 
+from dj_sessions._payload import UNREADABLE_PICKLE
 from dj_sessions.backends import _snapshot
 
 
@@ -22,6 +23,9 @@ class CacheSwap:
     """An adapter handles entries as *raw* values: what the cache stores, or a copy of it that
     later changes cannot reach.
     """
+
+    #: What reading raises for what cannot be decoded; empty where it is decoded later.
+    unreadable: tuple[type[Exception], ...] = UNREADABLE_PICKLE
 
     def __init__(self, cache: Any) -> None:
         # The cache keeps its adapter. In a circle they would keep each other, and connections with

@@ -11,6 +11,8 @@ from dj_sessions.backends._caches.any import CacheSwap, Names, digest
 class LocMemSwap(CacheSwap):
     """Compares and writes under the lock; the raw values are the pickles in the cache."""
 
+    unreadable = ()
+
     def fingerprint(self, raw: bytes) -> str:
         return digest(raw)
 

@@ -53,6 +53,8 @@ redis.call('DEL', KEYS[1])
 class RedisSwap(CacheSwap):
     """Redis through Django's client."""
 
+    unreadable = ()
+
     def encode(self, value: Any) -> Any:
         return self.cache._cache._serializer.dumps(value)
 
