@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib import import_module
 from types import ModuleType
 
@@ -36,13 +37,9 @@ class SessionsConfig(AppConfig):
 
 def _watch_rows() -> None:
     """Let an engine that caches rows hear of deleted ones before it has opened a session."""
-    try:
-        engine = import_module(conf.SESSION_ENGINE)
-    except ImportError:  # the checks name it, and the middleware raises
-        return
-    watch = getattr(getattr(engine, "SessionStore", None), "_watch_rows", None)
-    if watch is not None:
-        watch()
+    with suppress(Exception):  # the checks name it, and the first session raises it
+        store = import_module(conf.SESSION_ENGINE).SessionStore
+        getattr(store, "_watch_rows", lambda: None)()
 
 
 def _is_installed() -> bool:

@@ -286,13 +286,54 @@ def test_a_process_that_opens_no_session_hears_of_deleted_rows_if_they_are_cache
     assert said.strip() == str(hears)
 
 
-def test_an_engine_that_cannot_be_imported_does_not_stop_the_site_from_saying_so():
+STRAY = """
+from dj_sessions.backends.cached_db import SessionStore as Cached
+
+class SessionStore(Cached):
+    @classmethod
+    def get_model_class(cls):
+        raise RuntimeError("its model is in no app")
+"""
+
+
+@pytest.mark.parametrize(
+    ("engine", "expected"),
+    [
+        *(("nowhere.to.be.found", "E006"), ("", "E006"), (None, "E006")),
+        *(("broken_engine", "E006"), ("stray_engine", "E007")),
+    ],
+)
+def test_an_engine_that_cannot_be_used_does_not_stop_the_site_from_saying_so(
+    tmp_path, engine, expected
+):
+    (tmp_path / "broken_engine.py").write_text("raise RuntimeError('out of order')")
+    (tmp_path / "stray_engine.py").write_text(STRAY)
     said = run(
         """
         from django.core.checks import run_checks
         print(*(message.id for message in run_checks()))
         """,
+        path=tmp_path,
         INSTALLED_APPS=["dj_sessions"],
-        SESSION_ENGINE="nowhere.to.be.found",
+        CACHES={"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}},
+        SESSION_ENGINE=engine,
     )
-    assert "dj_sessions." in said
+    assert f"dj_sessions.{expected}" in said.split()
+
+
+CHECK = """
+    from django.core.management import call_command
+    call_command("check", deploy=True, tags=["dj_sessions"])
+"""
+
+
+@pytest.mark.parametrize("installed", [[*SITE, DJANGO], SITE])
+def test_a_site_that_has_forgotten_the_app_hears_that_there_is_no_such_tag(installed):
+    """The checks come with the app: without the tag there is nothing to hear."""
+    with pytest.raises(Failed, match='There is no system check with the "dj_sessions" tag'):
+        run(CHECK, INSTALLED_APPS=installed)
+
+
+def test_the_tag_has_all_checks_of_this_app():
+    said = run(CHECK, INSTALLED_APPS=[*SITE, "dj_sessions"])
+    assert "dj_sessions.W012" in said

@@ -36,7 +36,7 @@ ROOMS = {
     "exceptions": (),
     "serializers": (),
     "conf": (),
-    "checks": ("conf", "serializers"),
+    "checks*": ("conf", "serializers", "checks*"),
     "_expiry": (),
     "_merge": (),
     "_policy": (),
@@ -56,7 +56,7 @@ ROOMS = {
     "middleware": ("exceptions", "conf", "_policy", "_cookies", "_twins"),
     "management*": ("conf", "backends.stored", "management*"),
     "admin": ("models", "_keys"),
-    "apps": ("_alias", "checks", "conf"),
+    "apps": ("_alias", "checks*", "conf"),
 }
 ENGINES = ("db", "cache", "cached_db", "file", "signed_cookies")
 

@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -11,11 +12,16 @@ from unittest import mock
 import pytest
 from django.apps import apps
 from django.conf import UserSettingsHolder, global_settings, settings
+from django.core.cache.backends.dummy import DummyCache
 from django.core.checks import Error, Warning, registry  # noqa: A004
 from django.test import modify_settings, override_settings
+from django.utils.functional import lazystr
 
-from dj_sessions import checks, middleware
+from dj_sessions import checks, middleware, serializers
 from dj_sessions.backends import cache, signed_cookies
+from dj_sessions.checks.stores import check_cache
+from dj_sessions.checks.switch import NEEDS_SESSION
+from dj_sessions.conf import SessionSettings, conf
 from dj_sessions.serializers import PickleSerializer
 from tests.fresh import REPOSITORY, execute
 
@@ -38,17 +44,7 @@ HEALTHY = {
 
 APPS = ["django.contrib.auth", "django.contrib.contenttypes", "dj_sessions"]
 
-ALL = (
-    checks.check_names,
-    checks.check_middleware,
-    checks.check_engine,
-    checks.check_cache,
-    checks.check_file_path,
-    checks.check_serializer,
-    checks.check_cookie,
-    checks.check_cookie_secure,
-    checks.check_cookie_httponly,
-)
+ALL = (*checks.CHECKS, *checks.DEPLOYMENT_CHECKS)
 
 
 def messages(**changed):
@@ -66,6 +62,8 @@ def engine(name):
 
 PICKLE = {"SESSION_SERIALIZER": "dj_sessions.serializers.PickleSerializer"}
 PRESENT_BUT_INSECURE = {"SESSION_COOKIE_SECURE": False}
+
+JSON = {"SESSION_SERIALIZER": "dj_sessions.serializers.JSONSerializer"}
 
 # id, what is wrong with the settings, and what the hint tells to write
 WRONG = [
@@ -96,13 +94,33 @@ WRONG = [
     ("E006", {"SESSION_ENGINE": "no_such_module"}, engine("db")),
     ("E006", {"SESSION_ENGINE": "dj_sessions.backends.base"}, engine("db")),
     ("E006", {"SESSION_ENGINE": ""}, engine("db")),
+    ("E006", {"SESSION_ENGINE": None}, engine("db")),
+    ("E006", {"SESSION_ENGINE": f"{DJANGO}.backends.missing"}, engine("db")),
+    *(
+        ("E024", engine("cache") | {"CACHES": {"default": wrong}}, {"CACHES": HEALTHY["CACHES"]})
+        for wrong in (
+            {},
+            None,
+            {"BACKEND": None},
+            {"BACKEND": "no_such_module.Cache"},
+            {"BACKEND": "django.core.cache.backends.redis.Mistyped"},
+        )
+    ),
     ("E018", engine("file") | {"SESSION_FILE_PATH": "/no/such/path"}, {"SESSION_FILE_PATH": None}),
     ("E018", engine("file") | {"SESSION_FILE_PATH": __file__}, {"SESSION_FILE_PATH": None}),
     ("E018", engine("file") | {"SESSION_FILE_PATH": "/proc"}, {"SESSION_FILE_PATH": None}),
+    ("E018", engine("file") | {"SESSION_FILE_PATH": 123}, {"SESSION_FILE_PATH": None}),
     (
         "E019",
         {"SESSION_SERIALIZER": "dj_sessions.serializers.Missing"},
         {"SESSION_SERIALIZER": "dj_sessions.serializers.JSONSerializer"},
+    ),
+    *(
+        ("E019", {"SESSION_SERIALIZER": wrong}, JSON)
+        for wrong in (
+            *(None, "", "json", "json.dumps", "os.path", f"{__name__}.Subclass"),
+            f"{DJANGO}.serializers.PickleSerializer",
+        )
     ),
     ("W020", PICKLE, {"SESSION_SERIALIZER": "dj_sessions.serializers.JSONSerializer"}),
     (
@@ -166,12 +184,12 @@ WRONG = [
     ("W004", {"MIDDLEWARE": []}, {"MIDDLEWARE": [OURS]}),
     *(
         ("E005", {"MIDDLEWARE": [name, OURS]}, {"MIDDLEWARE": [OURS, name]})
-        for name in checks.NEEDS_SESSION
+        for name in NEEDS_SESSION
     ),
     (
         "E005 E005",
-        {"MIDDLEWARE": [*checks.NEEDS_SESSION[:2], OURS]},
-        {"MIDDLEWARE": [OURS, *checks.NEEDS_SESSION[:2]]},
+        {"MIDDLEWARE": [*NEEDS_SESSION[:2], OURS]},
+        {"MIDDLEWARE": [OURS, *NEEDS_SESSION[:2]]},
     ),
 ]
 
@@ -229,6 +247,11 @@ def test_a_serializer_that_nobody_set_is_not_reported():
         assert list(checks.check_names(None)) == []
 
 
+@pytest.mark.parametrize("value", [None, False, ""])
+def test_a_cookie_without_samesite_needs_not_be_secure(value):
+    assert ids(SESSION_COOKIE_SAMESITE=value, SESSION_COOKIE_SECURE=False) == ["W012"]
+
+
 def own_module(monkeypatch, name, **contents):
     module = ModuleType(name)
     vars(module).update(contents)
@@ -256,9 +279,40 @@ def test_a_subclass_of_the_pickle_serializer_is_one(monkeypatch):
 
 
 def test_a_serializer_of_one_s_own_is_not_judged(monkeypatch):
-    own_module(monkeypatch, "own_serializers", Own=type("Own", (), {}), make=lambda: None)
+    own = type("Own", (), {"dumps": lambda self, obj: b"", "loads": lambda self, data: {}})
+    own_module(monkeypatch, "own_serializers", Own=own, make=lambda: own())
     assert ids(SESSION_SERIALIZER="own_serializers.Own") == []
     assert ids(SESSION_SERIALIZER="own_serializers.make") == []
+
+
+def test_a_serializer_whose_package_is_not_installed_is_an_error(monkeypatch):
+    monkeypatch.setattr(serializers, "orjson", None)
+    (message,) = messages(SESSION_SERIALIZER="dj_sessions.serializers.FastJSONSerializer")
+    assert message.id == "dj_sessions.E019"
+    assert "needs orjson" in message.msg
+
+
+@pytest.mark.parametrize("name", ["cache", "cached_db"])
+@pytest.mark.parametrize(
+    ("backend", "missing"),
+    [
+        ("django.core.cache.backends.redis.RedisCache", "redis"),
+        ("django.core.cache.backends.memcached.PyMemcacheCache", "pymemcache.serde"),
+        ("django_redis.cache.RedisCache", "django_redis.cache"),
+    ],
+)
+def test_a_cache_whose_client_is_not_installed_is_an_error(monkeypatch, name, backend, missing):
+    caches = {"default": {"BACKEND": backend, "LOCATION": "redis://x"}}
+    monkeypatch.setitem(sys.modules, missing, None)
+    (message,) = messages(**engine(name), CACHES=caches)
+    assert message.id == "dj_sessions.E024"
+    assert missing in message.msg
+    assert ids(**engine("file"), CACHES=caches) == []
+
+
+def test_a_backend_may_be_a_function_that_makes_the_cache(monkeypatch):
+    own_module(monkeypatch, "own_caches", make=lambda *arguments: DummyCache(*arguments))
+    assert ids(**engine("cache"), CACHES={"default": {"BACKEND": "own_caches.make"}}) == ["W009"]
 
 
 @pytest.mark.parametrize("name", ["db", "cached_db"])
@@ -286,6 +340,16 @@ def test_an_engine_whose_import_fails_is_an_error_and_no_crash(stray):
     assert ids(SESSION_ENGINE=stray) == ["E006"]
 
 
+@pytest.mark.parametrize("error", [RuntimeError, ValueError, TypeError, KeyError, SyntaxError])
+def test_whatever_the_import_of_an_engine_raises_is_reported(tmp_path, monkeypatch, error):
+    (tmp_path / "broken_engine.py").write_text(f"raise {error.__name__}('out of order')")
+    monkeypatch.syspath_prepend(tmp_path)
+    (message,) = messages(SESSION_ENGINE="broken_engine")
+    assert message.id == "dj_sessions.E006"
+    assert error.__name__ in message.msg
+    assert "out of order" in message.msg
+
+
 def test_middleware_whose_import_fails_is_passed_over(stray):
     """Django loads middleware when it starts to serve; `migrate` runs the checks before."""
     assert ids(MIDDLEWARE=[f"{stray}.Middleware", OURS]) == []
@@ -311,6 +375,14 @@ def test_other_middleware_is_passed_over():
     assert ids(MIDDLEWARE=others) == ["W004"]
 
 
+def test_middleware_that_cannot_be_imported_is_named_where_no_session_middleware_is():
+    mistyped = "dj_sessions.middleware.SessionMiddelware"
+    (message,) = messages(MIDDLEWARE=["django.middleware.common.CommonMiddleware", mistyped])
+    assert message.id == "dj_sessions.W004"
+    assert f"{mistyped!r} cannot be imported: Module" in message.msg
+    assert "CommonMiddleware" not in message.msg
+
+
 def test_the_second_of_two_session_middlewares_helps_nobody_who_stands_between():
     assert ids(MIDDLEWARE=[OURS, AUTHENTICATION, OURS]) == []
     assert ids(MIDDLEWARE=[AUTHENTICATION, OURS, AUTHENTICATION, OURS]) == ["E005"]
@@ -333,6 +405,35 @@ def test_the_deployment_checks_tell_app_and_middleware_apart_as_django_s_do():
         assert deployment_ids(MIDDLEWARE=[]) == []
 
 
+WIDE = [
+    *(None, "", "x", "a.b", "/", 0, 1, -1, 3.5, 10**30, float("nan"), True, False),
+    *([], ["x"], [None], (), {}, {"default": None}, {"default": {}}, {1: 2, "a": 3}, set()),
+    *(b"", b"x", object(), object, len, Path("x"), timedelta(1), lazystr("x"), lazystr("")),
+]
+READ = [name for name, value in vars(SessionSettings).items() if isinstance(value, property)]
+
+
+@pytest.mark.parametrize("name", ["db", "cache", "cached_db", "file", "signed_cookies"])
+@pytest.mark.parametrize("setting", [*READ, "MIDDLEWARE", "CACHES"])
+def test_no_value_makes_a_check_raise_and_what_is_said_names_the_setting(setting, name):
+    usual = messages(**engine(name))
+    for value in WIDE:
+        wrong = {"default": value} if setting == "CACHES" else value  # else Django raises
+        for message in messages(**engine(name) | {setting: wrong}):
+            assert type(message) in (Error, Warning)
+            assert message.id.startswith("dj_sessions.")
+            assert message.hint
+            assert setting in message.msg + message.hint or message in usual, (value, message)
+
+
+@pytest.mark.parametrize("value", [None, [], "default", object()])
+def test_caches_that_are_no_dictionary_have_no_alias(monkeypatch, value):
+    with override_settings(**HEALTHY | engine("cache")):
+        monkeypatch.setattr(settings, "CACHES", value)
+        assert [message.id for message in check_cache(None)] == ["dj_sessions.E008"]
+        monkeypatch.undo()
+
+
 # As Django runs them
 
 
@@ -341,11 +442,12 @@ def test_each_check_is_registered_where_django_runs_it():
     deployment = registry.registry.get_checks(include_deployment_checks=True)
     for check in ALL:
         assert check in deployment
-        assert (check in ordinary) is (not check.__name__.startswith("check_cookie_"))
+        assert (check in ordinary) is (check in checks.CHECKS)
+        assert checks.TAG in check.tags
 
 
 def test_every_id_is_stable_and_tested():
-    source = Path(checks.__file__).read_text()
+    source = "".join(path.read_text() for path in Path(checks.__file__).parent.glob("*.py"))
     literal = set(re.findall(r"dj_sessions\.([WE]\d{3})", source))
     computed = {f"W{first + offset:03}" for first in (10, 13) for offset in range(3)}
     tested = {number for expected, _, _ in WRONG for number in expected.split()}
@@ -358,7 +460,7 @@ def test_every_id_is_stable_and_tested():
 
 def test_every_check_reads_its_settings_late():
     for check in ALL:
-        assert import_module(check.__module__) is checks
+        assert import_module(check.__module__).conf is conf
     assert ids(SESSION_COOKIE_SECURE=False) == ["W012"]
     assert ids() == []
 

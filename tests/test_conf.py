@@ -113,5 +113,8 @@ def test_other_modules_take_their_settings_from_here():
     assert elsewhere == {
         "apps.py": {"INSTALLED_APPS"},
         "_signing.py": {"SECRET_KEY", "SECRET_KEY_FALLBACKS"},
-        "checks.py": {"CACHES", "INSTALLED_APPS", "MIDDLEWARE", "is_overridden"},
+        "checks/_shared.py": {"MIDDLEWARE"},
+        "checks/cookie.py": {"INSTALLED_APPS"},
+        "checks/stores.py": {"CACHES"},
+        "checks/switch.py": {"is_overridden"},
     }

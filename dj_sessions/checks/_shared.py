@@ -1,0 +1,68 @@
+"""What the checks of every subject need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
+from typing import Any, Final, TypeAlias, TypeVar
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.functional import Promise
+
+from dj_sessions.conf import conf
+
+AppConfigs: TypeAlias = Sequence[AppConfig] | None
+Messages: TypeAlias = Iterable[CheckMessage]
+T = TypeVar("T")
+
+DJANGO: Final = "django.contrib.sessions."
+MIDDLEWARE: Final = "dj_sessions.middleware.SessionMiddleware"
+
+
+class Unusable(Exception):
+    """What a setting names cannot be used; the message says why."""
+
+
+def use(call: Callable[..., T], *arguments: Any) -> T:
+    """Call what is the site's; raises Unusable from whatever that raises."""
+    try:
+        return call(*arguments)
+    except Exception as error:
+        raise Unusable(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).rstrip(".")
+    speaks_for_itself = isinstance(error, ImportError | ImproperlyConfigured | OSError)
+    return text if text and speaks_for_itself else f"{type(error).__name__}: {text}"
+
+
+def is_text(value: object) -> bool:
+    """Tell whether a setting is a text, or will be one when it is needed."""
+    return isinstance(value, str | Promise)
+
+
+def middleware() -> list[str]:
+    """Return the names in MIDDLEWARE; none if it is no list."""
+    names = settings.MIDDLEWARE
+    return [str(name) for name in names] if isinstance(names, list | tuple) else []
+
+
+def store() -> Any:
+    """Return the class that keeps the sessions; raises Unusable if there is none."""
+    return use(_store)
+
+
+def _store() -> Any:
+    return import_module(conf.SESSION_ENGINE).SessionStore
+
+
+def store_or_none() -> Any:
+    """Return the class that keeps the sessions; None if check_engine() reports it."""
+    try:
+        return store()
+    except Unusable:
+        return None

@@ -1,0 +1,116 @@
+"""The engine, and what it keeps sessions in."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import BaseCache, caches
+from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.cache.backends.redis import RedisCache
+from django.core.checks import Error, Warning  # noqa: A004
+
+from dj_sessions.checks import _shared
+from dj_sessions.checks._shared import AppConfigs, Messages, Unusable, use
+from dj_sessions.conf import conf
+
+
+def check_engine(app_configs: AppConfigs, **kwargs: Any) -> Messages:
+    """Report an engine that cannot be imported or whose model is not installed."""
+    try:
+        store = _shared.store()
+    except Unusable as error:
+        yield Error(
+            f"SESSION_ENGINE = {conf.SESSION_ENGINE!r} is no module with a SessionStore: {error}.",
+            hint="Name an engine, for example 'dj_sessions.backends.db'.",
+            id="dj_sessions.E006",
+        )
+        return
+    try:
+        use(getattr(store, "get_model_class", lambda: None))
+    except Unusable as error:
+        yield Error(
+            f"SESSION_ENGINE = {conf.SESSION_ENGINE!r} has no model to keep sessions in: {error}.",
+            hint="Add the app of its model to INSTALLED_APPS and run 'manage.py migrate'.",
+            id="dj_sessions.E007",
+        )
+
+
+def check_cache(app_configs: AppConfigs, **kwargs: Any) -> Messages:
+    """Report a cache that cannot hold sessions."""
+    prefix = getattr(_shared.store_or_none(), "cache_key_prefix", None)
+    if prefix is None:
+        return
+    yield from _check_alias(conf.SESSION_CACHE_ALIAS)
+    if not prefix:
+        yield Error(
+            f"The cache_key_prefix of SESSION_ENGINE = {conf.SESSION_ENGINE!r} is empty: a session "
+            "key could name any cache entry.",
+            hint="Give the SessionStore a cache_key_prefix of its own.",
+            id="dj_sessions.E017",
+        )
+
+
+def _check_alias(alias: Any) -> Messages:
+    known = settings.CACHES if isinstance(settings.CACHES, dict) else {}
+    if not (isinstance(alias, str) and alias in known):
+        yield Error(
+            f"SESSION_CACHE_ALIAS = {alias!r} is not in CACHES.",
+            hint=f"Use one of {sorted(map(str, known))}, or add {alias!r} to CACHES.",
+            id="dj_sessions.E008",
+        )
+        return
+    try:
+        cache = use(_make_cache, alias)
+    except Unusable as error:
+        yield Error(
+            f"Sessions cannot use the cache that SESSION_CACHE_ALIAS = {alias!r} names: {error}.",
+            hint=f"Install what CACHES[{alias!r}]['BACKEND'] needs, or name another backend there.",
+            id="dj_sessions.E024",
+        )
+        return
+    yield from _check_backend(alias, cache)
+
+
+def _make_cache(alias: str) -> BaseCache:
+    """Make the cache anew; what it needs is imported, and nothing is connected."""
+    cache = caches.create_connection(alias)
+    if isinstance(cache, RedisCache):
+        _ = cache._cache  # imports redis, as late as with the first request
+    return cache
+
+
+def _check_backend(alias: str, cache: BaseCache) -> Messages:
+    server = f"Point CACHES[{alias!r}] to a server, such as Redis, or set SESSION_CACHE_ALIAS."
+    if isinstance(cache, DummyCache):
+        yield Warning(
+            f"Sessions use the cache {alias!r}, a DummyCache, which keeps nothing.",
+            hint=server,
+            id="dj_sessions.W009",
+        )
+    elif isinstance(cache, LocMemCache):
+        yield Warning(
+            f"Sessions use the cache {alias!r}, a LocMemCache, which each process has for itself: "
+            "with two processes, one does not know of the logins and logouts of the other.",
+            hint=server,
+            id="dj_sessions.W016",
+        )
+
+
+def check_file_path(app_configs: AppConfigs, **kwargs: Any) -> Messages:
+    """Report a directory in which the file engine cannot write."""
+    get_path = getattr(_shared.store_or_none(), "_get_storage_path", None)
+    if get_path is None:
+        return
+    try:
+        use(lambda: tempfile.TemporaryFile(dir=get_path()).close())  # opening it is the check
+    except Unusable as error:
+        what, _, _ = str(error).partition(". ")  # the rest is a remedy, and there is the hint
+        yield Error(
+            f"SESSION_FILE_PATH = {conf.SESSION_FILE_PATH!r} cannot hold session files: {what}.",
+            hint="Create the directory and let the server write there, or name another one in "
+            "SESSION_FILE_PATH.",
+            id="dj_sessions.E018",
+        )
