@@ -65,6 +65,40 @@ PRESENT_BUT_INSECURE = {"SESSION_COOKIE_SECURE": False}
 
 JSON = {"SESSION_SERIALIZER": "dj_sessions.serializers.JSONSerializer"}
 
+# id, the setting, a right value and wrong ones
+WRONG_VALUES = [
+    (
+        *("E025", "SESSION_COOKIE_AGE", 60),
+        ["1209600", None, True, timedelta(days=1), 10**12, -(10**12), float("nan"), float("inf")],
+    ),
+    ("W026", "SESSION_COOKIE_AGE", 60, [0, -1, 0.5]),
+    (
+        *("E027", "SESSION_COOKIE_NAME", "sessionid"),
+        ["", "my session", "a;b", "a/b", "path", "sitzü", None, b"sessionid", lazystr("sessionid")],
+    ),
+    ("W028", "SESSION_COOKIE_NAME", "sessionid", ["csrftoken", "django_language"]),
+    ("E029", "SESSION_COOKIE_SAMESITE", "Lax", ["Laxx", True, 5, b"Lax", lazystr("Laxx")]),
+    (
+        *("W030", "SESSION_COOKIE_DOMAIN", None),
+        ["https://example.com", "example.com:8000", "*.example.com", "a.b, c.d", "mü.de", 5, b"a"],
+    ),
+    ("W031", "SESSION_COOKIE_PATH", "/", ["shop", "", "/;", "/a\nb", Path("shop"), 5, b"/"]),
+]
+
+ACCEPTED = {
+    "SESSION_ENGINE": [lazystr("dj_sessions.backends.db")],
+    "SESSION_SERIALIZER": [lazystr("dj_sessions.serializers.JSONSerializer")],
+    "SESSION_COOKIE_AGE": [1, 3600.5, 2 * 10**11],
+    "SESSION_COOKIE_NAME": ["a", "my-session_2", "__Secure-a", "a.b", "Path1"],
+    "SESSION_COOKIE_SAMESITE": ["strict", "None", None, False, "", lazystr("Lax")],
+    "SESSION_COOKIE_DOMAIN": [
+        *("", "localhost", ".example.com", "a.b-c.example.co.uk", "127.0.0.1", "my_host.local"),
+        lazystr("example.com"),
+    ],
+    "SESSION_COOKIE_PATH": ["/shop", "/a b/ü", None, lazystr("/shop/"), Path("/shop")],
+    "SESSION_EXPIRE_AT_BROWSER_CLOSE": [0, 1, None],
+}
+
 # id, what is wrong with the settings, and what the hint tells to write
 WRONG = [
     ("W001", {"SESSION_ENGINE": f"{DJANGO}.backends.db"}, engine("db")),
@@ -173,7 +207,16 @@ WRONG = [
         },
     ),
     ("W012", {"SESSION_COOKIE_SECURE": False}, {"SESSION_COOKIE_SECURE": True}),
-    ("W012", {"SESSION_COOKIE_SECURE": "yes"}, {"SESSION_COOKIE_SECURE": True}),
+    *(
+        (expected, {setting: wrong}, {setting: right})
+        for expected, setting, right, wrongs in WRONG_VALUES
+        for wrong in wrongs
+    ),
+    ("W032", {"SESSION_EXPIRE_AT_BROWSER_CLOSE": "no"}, {"SESSION_EXPIRE_AT_BROWSER_CLOSE": True}),
+    ("W032", {"SESSION_SAVE_EVERY_REQUEST": "False"}, {"SESSION_SAVE_EVERY_REQUEST": True}),
+    ("W032", {"SESSION_FILE_FSYNC": "False"}, {"SESSION_FILE_FSYNC": True}),
+    ("W032 W012", {"SESSION_COOKIE_SECURE": "False"}, {"SESSION_COOKIE_SECURE": True}),
+    ("W032 W015", {"SESSION_COOKIE_HTTPONLY": ""}, {"SESSION_COOKIE_HTTPONLY": True}),
     ("W015", {"SESSION_COOKIE_HTTPONLY": False}, {"SESSION_COOKIE_HTTPONLY": True}),
     (
         "W012 W015",
@@ -201,6 +244,13 @@ def test_a_healthy_site_hears_nothing():
 @pytest.mark.parametrize("name", ["db", "cache", "cached_db", "file", "signed_cookies"])
 def test_no_engine_is_wrong_in_itself(name):
     assert ids(**engine(name)) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [(name, value) for name in ACCEPTED for value in ACCEPTED[name]]
+)
+def test_what_django_accepts_is_accepted(setting, value):
+    assert ids(**{setting: value}) == []
 
 
 @pytest.mark.parametrize(("expected", "wrong", "remedy"), WRONG)

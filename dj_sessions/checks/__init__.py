@@ -10,6 +10,7 @@ from dj_sessions.checks.cookie import check_cookie, check_cookie_httponly, check
 from dj_sessions.checks.serializer import check_serializer
 from dj_sessions.checks.stores import check_cache, check_engine, check_file_path
 from dj_sessions.checks.switch import check_middleware, check_names
+from dj_sessions.checks.values import check_values
 
 TAG: Final = "dj_sessions"
 
@@ -21,6 +22,7 @@ CHECKS: Final = (
     check_file_path,
     check_serializer,
     check_cookie,
+    check_values,
 )
 #: What Django's W010-W015 said.
 DEPLOYMENT_CHECKS: Final = (check_cookie_secure, check_cookie_httponly)

@@ -1,0 +1,163 @@
+"""Which values each setting takes: what another one breaks, or does unnoticed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http.cookies import Morsel
+from os import PathLike
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.checks import Error, Warning  # noqa: A004
+
+from dj_sessions.checks._shared import AppConfigs, Messages, Unusable, is_text, use
+from dj_sessions.conf import conf
+
+#: A host's name, or a domain's with or without the dot that browsers overlook.
+DOMAIN: Final = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.IGNORECASE | re.ASCII)
+#: What ends the attribute, and what no header may hold.
+PATH: Final = re.compile(r"/[^;\x00-\x1f\x7f]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """What a setting accepts, what else would happen, and what to write instead."""
+
+    setting: str
+    accepts: Callable[[Any], bool]
+    problem: str
+    hint: str
+    id: str
+
+
+def _is_age(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        datetime.now().astimezone() + timedelta(seconds=value)
+    except (OverflowError, ValueError):  # beyond the last year, or no number at all
+        return False
+    return True
+
+
+def _is_cookie_name(value: Any) -> bool:
+    try:
+        use(Morsel().set, value, "", "")
+    except Unusable:
+        return False
+    return isinstance(value, str)
+
+
+def _is_cookie_name_of_its_own(value: Any) -> bool:
+    return value not in (settings.CSRF_COOKIE_NAME, settings.LANGUAGE_COOKIE_NAME)
+
+
+def _is_samesite(value: Any) -> bool:
+    return not value or (is_text(value) and str(value).lower() in ("lax", "strict", "none"))
+
+
+def _is_domain(value: Any) -> bool:
+    return value is None or (is_text(value) and _is_blank_or(DOMAIN, value))
+
+
+def _is_blank_or(pattern: re.Pattern[str], value: Any) -> bool:
+    return not value or pattern.fullmatch(str(value)) is not None
+
+
+def _is_path(value: Any) -> bool:
+    if value is None:  # no Path at all, as Django has it
+        return True
+    return (is_text(value) or isinstance(value, PathLike)) and bool(PATH.fullmatch(str(value)))
+
+
+def _is_flag(value: Any) -> bool:
+    return value in (True, False, None)  # 1 and 0 equal them
+
+
+RULES: Final = (
+    Rule(
+        setting="SESSION_COOKIE_AGE",
+        accepts=_is_age,
+        problem="is no number of seconds that a date can be told from: no session can be saved",
+        hint="Set SESSION_COOKIE_AGE = 1209600 for two weeks: a number, without quotes.",
+        id="dj_sessions.E025",
+    ),
+    Rule(
+        setting="SESSION_COOKIE_AGE",
+        accepts=lambda value: bool(value >= 1),
+        problem="ends each session as soon as it is saved",
+        hint="Set SESSION_COOKIE_AGE = 1209600 for two weeks. For a cookie that lasts until the "
+        "browser closes, set SESSION_EXPIRE_AT_BROWSER_CLOSE.",
+        id="dj_sessions.W026",
+    ),
+    Rule(
+        setting="SESSION_COOKIE_NAME",
+        accepts=_is_cookie_name,
+        problem="is no name that a cookie can have: the session cookie cannot be set",
+        hint="Set SESSION_COOKIE_NAME = 'sessionid', or another text of letters, digits, '-' "
+        "and '_'.",
+        id="dj_sessions.E027",
+    ),
+    Rule(
+        setting="SESSION_COOKIE_NAME",
+        accepts=_is_cookie_name_of_its_own,
+        problem="is CSRF_COOKIE_NAME or LANGUAGE_COOKIE_NAME, too: one cookie overwrites the other",
+        hint="Set SESSION_COOKIE_NAME = 'sessionid', or another name that only it has.",
+        id="dj_sessions.W028",
+    ),
+    Rule(
+        setting="SESSION_COOKIE_SAMESITE",
+        accepts=_is_samesite,
+        problem="is no value of SameSite: the session cookie cannot be set",
+        hint="Set SESSION_COOKIE_SAMESITE = 'Lax', 'Strict', 'None', or False for none.",
+        id="dj_sessions.E029",
+    ),
+    Rule(
+        setting="SESSION_COOKIE_DOMAIN",
+        accepts=_is_domain,
+        problem="is no domain: browsers refuse the session cookie",
+        hint="Set SESSION_COOKIE_DOMAIN = None for the host that sets the cookie, or a bare name "
+        "such as 'example.com', without 'https://' and port.",
+        id="dj_sessions.W030",
+    ),
+    Rule(
+        setting="SESSION_COOKIE_PATH",
+        accepts=_is_path,
+        problem="is no path that begins with '/': browsers send the cookie only below the "
+        "page that set it",
+        hint="Set SESSION_COOKIE_PATH = '/', or a path such as '/shop/'.",
+        id="dj_sessions.W031",
+    ),
+    *(
+        Rule(
+            setting=setting,
+            accepts=_is_flag,
+            problem="is neither True nor False, and counts as {truth}",
+            hint=f"Set {setting} = True or {setting} = False, without quotes.",
+            id="dj_sessions.W032",
+        )
+        for setting in (
+            "SESSION_COOKIE_HTTPONLY",
+            "SESSION_COOKIE_SECURE",
+            "SESSION_EXPIRE_AT_BROWSER_CLOSE",
+            "SESSION_FILE_FSYNC",
+            "SESSION_SAVE_EVERY_REQUEST",
+        )
+    ),
+)
+
+
+def check_values(app_configs: AppConfigs, **kwargs: Any) -> Messages:
+    """Report values that a setting does not take; of each setting, what stands first above."""
+    reported = set()
+    for rule in RULES:
+        value = getattr(conf, rule.setting)
+        if rule.setting in reported or rule.accepts(value):
+            continue
+        reported.add(rule.setting)
+        kind = Error if ".E" in rule.id else Warning
+        problem = rule.problem.format(truth=bool(value))
+        yield kind(f"{rule.setting} = {value!r} {problem}.", hint=rule.hint, id=rule.id)
