@@ -1,6 +1,7 @@
 """`manage.py clearsessions`: expired sessions go, others stay; its options and what it says."""
 
 import os
+import re
 import signal
 import sys
 from datetime import timedelta
@@ -146,19 +147,34 @@ def test_without_a_choice_only_sqlite_s_lock_is_left_free_for_others(store, monk
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [
-        ("batch_size", 0, "--batch-size must be from 1 to 10000, not 0"),
-        ("batch_size", -1, "--batch-size must be from 1 to 10000, not -1"),
-        ("batch_size", 10_001, "--batch-size must be from 1 to 10000, not 10001"),
-        ("sleep", -0.5, "--sleep must be 0 seconds or more, not -0.5"),
-        ("sleep", float("nan"), "--sleep must be 0 seconds or more, not nan"),
-        ("sleep", float("inf"), "--sleep must be 0 seconds or more, not inf"),
-        ("limit", 0, "--limit must be 1 or more, not 0"),
+        ("batch_size", 0, "--batch-size must be a whole number, from 1 to 10000, not 0"),
+        ("batch_size", -1, "--batch-size must be a whole number, from 1 to 10000, not -1"),
+        ("batch_size", 10_001, "--batch-size must be a whole number, from 1 to 10000, not 10001"),
+        ("sleep", -0.5, "--sleep must be a number, from 0 to 86400, not -0.5"),
+        ("sleep", 1e300, "--sleep must be a number, from 0 to 86400, not 1e+300"),
+        ("sleep", float("nan"), "--sleep must be a number, from 0 to 86400, not nan"),
+        ("sleep", float("inf"), "--sleep must be a number, from 0 to 86400, not inf"),
+        ("limit", 0, "--limit must be a whole number, 1 or more, not 0"),
     ],
 )
 def test_an_impossible_number_is_an_error_however_it_comes(option, value, said):
     for given in (clear, lambda **o: clear(f"--{option.replace('_', '-')}={value}")):
-        with pytest.raises(CommandError, match=said):
+        with pytest.raises(CommandError, match=re.escape(said)):
             given(**{option: value})
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("batch_size", "2", "--batch-size must be a whole number, from 1 to 10000, not '2'"),
+        ("sleep", "1", "--sleep must be a number, from 0 to 86400, not '1'"),
+        ("limit", "2", "--limit must be a whole number, 1 or more, not '2'"),
+        ("limit", 2.5, "--limit must be a whole number, 1 or more, not 2.5"),
+    ],
+)
+def test_what_code_passes_as_a_number_must_be_one(option, value, said):
+    with pytest.raises(CommandError, match=re.escape(said)):
+        clear(**{option: value})
 
 
 @pytest.mark.stores("db", database="sqlite")
@@ -282,6 +298,23 @@ def test_a_signal_ends_a_sleep(store, monkeypatch):
     monkeypatch.setattr("time.sleep", sleep)
     with pytest.raises(CommandError, match="Ended by SIGTERM after 2 expired sessions"):
         clear("--batch-size=2", "--sleep=3600")
+
+
+@pytest.mark.stores("db", database="sqlite")
+def test_a_signal_that_another_language_handles_is_left_to_it(store, monkeypatch):
+    """`getsignal()` tells None for a handler that was not set from Python."""
+    own, replaced, set_handler = signal.getsignal, [], signal.signal
+
+    def record(number, handler):
+        replaced.append(number)
+        return set_handler(number, handler)
+
+    monkeypatch.setattr(
+        signal, "getsignal", lambda number: None if number == signal.SIGTERM else own(number)
+    )
+    monkeypatch.setattr(signal, "signal", record)
+    assert clear() == "Removed 0 expired sessions.\n"
+    assert replaced == [signal.SIGINT, signal.SIGINT]
 
 
 @pytest.mark.stores("db", database="sqlite")

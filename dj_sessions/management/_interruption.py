@@ -35,7 +35,9 @@ class Interruption:
         if threading.current_thread() is not threading.main_thread():
             yield self
             return
-        before = {number: signal.signal(number, self._receive) for number in SIGNALS}
+        # A handler that is not Python's shows as None: it could not be put back.
+        ours = [number for number in SIGNALS if signal.getsignal(number) is not None]
+        before = {number: signal.signal(number, self._receive) for number in ours}
         try:
             yield self
         finally:

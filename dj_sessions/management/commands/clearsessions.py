@@ -16,6 +16,9 @@ from dj_sessions.management._progress import NoProgress, Progress, progress_on
 #: A batch is held in memory and, in a database, by one transaction.
 LARGEST_BATCH: Final = 10_000
 
+#: A day, in seconds: then it is time for the next run.
+LONGEST_SLEEP: Final = 86_400
+
 #: What shells add to the number of the signal that ended a process.
 SIGNALLED: Final = 128
 
@@ -35,13 +38,15 @@ class Command(BaseCommand):
             "--batch-size",
             type=int,
             metavar="N",
-            help=f"remove N sessions at a time, 1 to {LARGEST_BATCH} (default: 500)",
+            help=f"remove N sessions at a time, 1 to {LARGEST_BATCH} (default: 500, and of rows "
+            "that nobody else sees go, as many as take a fraction of a second)",
         )
         parser.add_argument(
             "--sleep",
             type=float,
             metavar="SECONDS",
-            help="wait between two batches (default: 0, and on SQLite as long as others need)",
+            help=f"wait between two batches, 0 to {LONGEST_SLEEP} (default: 0, and on SQLite as "
+            "long as others need)",
         )
         parser.add_argument(
             "--limit", type=int, metavar="N", help="remove at most N sessions (default: all)"
@@ -125,13 +130,20 @@ class Command(BaseCommand):
 
 def _check(options: dict[str, Any]) -> None:
     """Raise CommandError for a number that makes no sense, from whoever it comes."""
-    size, sleep, limit = options["batch_size"], options["sleep"], options["limit"]
-    if size is not None and not 1 <= size <= LARGEST_BATCH:
-        raise CommandError(f"--batch-size must be from 1 to {LARGEST_BATCH}, not {size}.")
-    if sleep is not None and not 0 <= sleep < math.inf:
-        raise CommandError(f"--sleep must be 0 seconds or more, not {sleep}.")
-    if limit is not None and limit < 1:
-        raise CommandError(f"--limit must be 1 or more, not {limit}.")
+    _check_number("--batch-size", options["batch_size"], 1, LARGEST_BATCH)
+    _check_number("--sleep", options["sleep"], 0, LONGEST_SLEEP, whole=False)
+    _check_number("--limit", options["limit"], 1)
+
+
+def _check_number(
+    option: str, value: Any, least: int, most: float = math.inf, *, whole: bool = True
+) -> None:
+    is_number = isinstance(value, int) or (isinstance(value, float) and not whole)
+    if value is None or (is_number and least <= value <= most):
+        return
+    number = "a whole number" if whole else "a number"
+    limits = f"{least} or more" if most == math.inf else f"from {least} to {most}"
+    raise CommandError(f"{option} must be {number}, {limits}, not {value!r}.")
 
 
 def _clears_in_batches(store: type) -> bool:
