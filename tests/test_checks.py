@@ -400,6 +400,13 @@ def test_whatever_the_import_of_an_engine_raises_is_reported(tmp_path, monkeypat
     assert "out of order" in message.msg
 
 
+@pytest.mark.parametrize("setting", ["SESSION_ENGINE", "SESSION_SERIALIZER"])
+@pytest.mark.parametrize("value", [None, 5, b"dj_sessions.backends.db"])
+def test_a_name_that_is_no_text_is_called_that(setting, value):
+    (message,) = messages(**{setting: value})
+    assert message.msg.endswith(": it is no text.")
+
+
 def test_middleware_whose_import_fails_is_passed_over(stray):
     """Django loads middleware when it starts to serve; `migrate` runs the checks before."""
     assert ids(MIDDLEWARE=[f"{stray}.Middleware", OURS]) == []

@@ -45,6 +45,13 @@ def is_text(value: object) -> bool:
     return isinstance(value, str | Promise)
 
 
+def text(value: object) -> str:
+    """Return a setting as a text; raises ImproperlyConfigured for anything else."""
+    if not is_text(value):
+        raise ImproperlyConfigured("it is no text")
+    return str(value)
+
+
 def middleware() -> list[str]:
     """Return the names in MIDDLEWARE; none if it is no list."""
     names = settings.MIDDLEWARE
@@ -57,7 +64,7 @@ def store() -> Any:
 
 
 def _store() -> Any:
-    return import_module(conf.SESSION_ENGINE).SessionStore
+    return import_module(text(conf.SESSION_ENGINE)).SessionStore
 
 
 def store_or_none() -> Any:

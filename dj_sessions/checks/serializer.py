@@ -44,7 +44,7 @@ def check_serializer(app_configs: AppConfigs, **kwargs: Any) -> Messages:
 
 
 def _make_serializer() -> Any:
-    serializer = import_string(conf.SESSION_SERIALIZER)()
+    serializer = import_string(_shared.text(conf.SESSION_SERIALIZER))()
     _ = serializer.dumps, serializer.loads
     return serializer
 
