@@ -20,6 +20,10 @@ _ACCEPTED: Final = (
 )
 
 
+class OutsideCalendar(ValueError, OverflowError):
+    """No date that there is: OverflowError is what Django's ``set_expiry()`` raises."""
+
+
 def stored_value(value: object, now: datetime) -> int | float | str:
     """Return what to store for ``set_expiry(value)``; ``now`` is aware if the site's times are.
 
@@ -37,7 +41,7 @@ def stored_value(value: object, now: datetime) -> int | float | str:
     try:
         ends = now + (value if isinstance(value, timedelta) else timedelta(seconds=value))
     except (OverflowError, ValueError) as error:  # not a number is a ValueError
-        raise ValueError(
+        raise OutsideCalendar(
             f"The session expiry {value!r} is outside the calendar. {_ACCEPTED}"
         ) from error
     return ends.isoformat() if isinstance(value, timedelta) else value

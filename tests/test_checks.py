@@ -20,7 +20,7 @@ from django.utils.functional import lazystr
 from dj_sessions import checks, middleware, serializers
 from dj_sessions.backends import cache, signed_cookies
 from dj_sessions.checks.stores import check_cache
-from dj_sessions.checks.switch import NEEDS_SESSION
+from dj_sessions.checks.switch import IN_COOKIES, MESSAGES, NEEDS_SESSION
 from dj_sessions.conf import SessionSettings, conf
 from dj_sessions.serializers import PickleSerializer
 from tests.fresh import REPOSITORY, execute
@@ -227,7 +227,7 @@ WRONG = [
     ("W004", {"MIDDLEWARE": []}, {"MIDDLEWARE": [OURS]}),
     *(
         ("E005", {"MIDDLEWARE": [name, OURS]}, {"MIDDLEWARE": [OURS, name]})
-        for name in NEEDS_SESSION
+        for name in (*NEEDS_SESSION, MESSAGES)
     ),
     (
         "E005 E005",
@@ -424,6 +424,10 @@ def test_a_subclass_of_the_middleware_is_the_middleware():
     own = f"{__name__}.Subclass"
     assert ids(MIDDLEWARE=[own, AUTHENTICATION]) == []
     assert ids(MIDDLEWARE=[AUTHENTICATION, own]) == ["E005"]
+
+
+def test_messages_in_a_cookie_need_no_session():
+    assert ids(MIDDLEWARE=[MESSAGES, OURS], MESSAGE_STORAGE=IN_COOKIES) == []
 
 
 def test_other_middleware_is_passed_over():

@@ -74,6 +74,7 @@ def test_a_time_outside_the_calendar_is_refused(value):
     with pytest.raises(ValueError, match="outside the calendar") as caught:
         _expiry.stored_value(value, NOW)
     assert repr(value) in str(caught.value)
+    assert isinstance(caught.value, OverflowError)  # as from Django, which some expect
 
 
 @pytest.mark.parametrize("value", [math.nan, "tomorrow", ""])

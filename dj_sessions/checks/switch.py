@@ -19,8 +19,10 @@ NEEDS_SESSION: Final = (
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.auth.middleware.RemoteUserMiddleware",
     "django.contrib.auth.middleware.PersistentRemoteUserMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
 )
+#: The same, unless messages are kept in a cookie of their own.
+MESSAGES: Final = "django.contrib.messages.middleware.MessageMiddleware"
+IN_COOKIES: Final = "django.contrib.messages.storage.cookie.CookieStorage"
 
 
 def check_names(app_configs: AppConfigs, **kwargs: Any) -> Messages:
@@ -76,7 +78,7 @@ def check_middleware(app_configs: AppConfigs, **kwargs: Any) -> Messages:
         )
         return
     for name in names[:first]:
-        if name in NEEDS_SESSION:
+        if name in NEEDS_SESSION or (name == MESSAGES and settings.MESSAGE_STORAGE != IN_COOKIES):
             yield Error(
                 f"{name!r} stands before the session middleware that it needs.",
                 hint=f"Move {names[first]!r} above it in MIDDLEWARE.",
