@@ -19,6 +19,8 @@ TEMPORARY: Final = "_out_"
 
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _READ: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+#: NFS gives an exclusive lock only to who may write.
+_LOCK: Final = os.O_RDWR | getattr(os, "O_BINARY", 0)
 
 
 def read(path: str) -> tuple[bytes, float] | None:
@@ -78,7 +80,7 @@ def locked(path: str) -> Iterator[int | None]:
     The lock is on the file's content, not its name: after waiting for it, the name may stand
     for another file, or none.
     """
-    while (descriptor := _opened(path)) is not None:
+    while (descriptor := _opened(path, _LOCK)) is not None:
         try:
             locks.lock(descriptor, locks.LOCK_EX)
             if _is_at(path, descriptor):
@@ -89,10 +91,10 @@ def locked(path: str) -> Iterator[int | None]:
     yield None
 
 
-def _opened(path: str) -> int | None:
+def _opened(path: str, flags: int = _READ) -> int | None:
     """Open a file, or return None if there is none; without its directory nothing is sure."""
     try:
-        return os.open(path, _READ)
+        return os.open(path, flags)
     except FileNotFoundError:
         if os.path.isdir(os.path.dirname(path)):
             return None
@@ -107,7 +109,7 @@ def _is_at(path: str, descriptor: int) -> bool:
 
 def _written(path: str, content: bytes, durable: bool) -> str:
     """Write ``content`` to a new file beside ``path``, for its owner only; return its path."""
-    temporary = f"{path}{TEMPORARY}{os.urandom(6).hex()}"
+    temporary = f"{path}{TEMPORARY}{os.urandom(4).hex()}"
     descriptor = os.open(temporary, _NEW, 0o600)
     try:
         try:

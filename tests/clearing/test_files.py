@@ -27,9 +27,9 @@ def opened(monkeypatch):
     names = []
     original = _files._opened
 
-    def opening(path):
+    def opening(path, *flags):
         names.append(os.path.basename(path))
-        return original(path)
+        return original(path, *flags)
 
     monkeypatch.setattr(_files, "_opened", opening)
     return names
