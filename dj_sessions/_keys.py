@@ -15,6 +15,9 @@ MIN_LENGTH: Final = 8
 #: The width of the ``session_key`` column.
 MAX_LENGTH: Final = 40
 
+#: What fits every store: a file's name, and with a prefix a name in Memcached.
+LONGEST_CUSTOM: Final = 160
+
 _KEY: Final = re.compile(rf"[0-9a-z]{{{MIN_LENGTH},{MAX_LENGTH}}}")
 #: What no store takes: control characters, white space, path separators.
 _UNSTORABLE: Final = re.compile(r"[\x00-\x20\x7f/\\]")
@@ -43,7 +46,12 @@ def is_key(value: object) -> bool:
 
 def is_custom_key(value: object) -> bool:
     """Tell whether ``value`` may be a key of a store that makes its own keys."""
-    return isinstance(value, str) and len(value) >= MIN_LENGTH and _UNSTORABLE.search(value) is None
+    return (
+        isinstance(value, str)
+        and len(value) >= MIN_LENGTH
+        and len(value.encode("utf-8", "replace")) <= LONGEST_CUSTOM
+        and _UNSTORABLE.search(value) is None
+    )
 
 
 def shorten(key: str | None) -> str:

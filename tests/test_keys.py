@@ -104,7 +104,15 @@ def test_a_store_with_keys_of_its_own_may_use_other_characters(value):
 @example("abcdefgh\x7f")
 def test_a_custom_key_is_never_short_and_has_no_control_character_space_or_separator(text):
     forbidden = {*map(chr, range(33)), "\x7f", "/", "\\"}
-    assert _keys.is_custom_key(text) is (len(text) >= 8 and not forbidden & set(text))
+    has_length = len(text) >= 8 and len(text.encode(errors="replace")) <= 160
+    assert _keys.is_custom_key(text) is (has_length and not forbidden & set(text))
+
+
+@pytest.mark.parametrize("letter", ["a", "\N{GREEK SMALL LETTER ALPHA}"])
+def test_a_custom_key_is_no_longer_than_every_store_can_take(letter):
+    most = 160 // len(letter.encode())
+    assert _keys.is_custom_key(letter * most) is True
+    assert _keys.is_custom_key(letter * (most + 1)) is False
 
 
 def test_a_shortened_key_shows_six_characters():
