@@ -177,7 +177,7 @@ DELIBERATE_DIFFERENCES = (
     ),
     Difference(
         "merge",
-        "No update is lost when two requests change the same session.",
+        "Requests that change different keys of a session at once keep both changes.",
         django="The last save replaces everything that the session held.",
         ours="It changes the top-level keys that its own request changed; `clear()` and "
         "`flush()` still replace everything. If what the other request saved is over by then, "

@@ -59,6 +59,26 @@ def test_sessions_are_cached_under_the_prefix_chosen(example, mode, databases, f
     assert caches["default"].get(f"shop.sessions{session.session_key}") == {"a": 1}
 
 
+@pytest.mark.parametrize(
+    ("page", "module", "kept"),
+    [("concurrency", "shop.carts", ["tea", "cups", "pot"]), (None, None, ["tea", "pot"])],
+    ids=["as on the page", "by default"],
+)
+def test_what_two_requests_put_into_a_cart_is_kept_by_the_store_that_resolves_conflicts(
+    example, databases, mode, page, module, kept
+):
+    store = example(page, module).SessionStore if page else SessionStore
+    first = mode.wrap(store())
+    first.set("cart", ["tea"])
+    first.save()
+    second = mode.wrap(store(first.session_key))
+    second.set("cart", [*second.get("cart"), "pot"])
+    first.set("cart", ["tea", "cups"])
+    first.save()
+    second.save()
+    assert mode.wrap(store(first.session_key)).get("cart") == kept
+
+
 @pytest.fixture
 def memory(example):
     return example("extending", "shop.memory")
