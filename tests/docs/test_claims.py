@@ -4,8 +4,10 @@ from importlib import import_module
 
 import pytest
 from django.apps import apps
+from django.contrib.auth import get_user
 from django.core import signing
-from django.test import override_settings
+from django.core.cache import caches
+from django.test import Client, override_settings
 from django.utils import translation
 
 from dj_sessions.backends.db import SessionStore
@@ -24,6 +26,34 @@ def test_a_new_secret_key_reads_what_the_old_one_signed(databases):
         assert SessionStore().decode(payload) == {"a": 1}
     with override_settings(SECRET_KEY=rotated["SECRET_KEY"]):
         assert SessionStore().decode(payload) == {}
+
+
+@pytest.mark.parametrize("engine", ["db", "cached_db", "cache", "file", "signed_cookies"])
+def test_a_new_secret_key_alone_ends_what_is_signed_and_a_cache_has_to_be_emptied(
+    engine, databases, fresh_caches, tmp_path
+):
+    store = import_module(f"dj_sessions.backends.{engine}").SessionStore
+    with override_settings(SESSION_FILE_PATH=tmp_path):
+        with override_settings(SECRET_KEY="the key that has leaked"):
+            session = store()
+            session["a"] = 1
+            session.save()
+        is_in_a_cache = engine in ("cache", "cached_db")
+        assert dict(store(session.session_key).items()) == ({"a": 1} if is_in_a_cache else {})
+        caches["default"].clear()
+        assert dict(store(session.session_key).items()) == {}
+
+
+@pytest.mark.parametrize("engine", ["db", "cached_db", "cache", "file", "signed_cookies"])
+def test_a_new_secret_key_logs_everybody_out(engine, user, fresh_caches, tmp_path):
+    with override_settings(
+        SESSION_ENGINE=f"dj_sessions.backends.{engine}", SESSION_FILE_PATH=tmp_path
+    ):
+        client = Client()
+        client.force_login(user)
+        assert get_user(client).is_authenticated
+        with override_settings(SECRET_KEY="another key"):
+            assert not get_user(client).is_authenticated
 
 
 @pytest.mark.parametrize("engine", ["db", "cached_db", "file", "signed_cookies"])
