@@ -1,25 +1,36 @@
 """The stores of the page `extending` do what the text around them says."""
 
 import logging
+from dataclasses import replace
 from importlib import import_module
+from uuid import uuid4
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.conf import settings
+from django.contrib.auth import get_user
 from django.core.cache import caches
 from django.core.management import CommandError, call_command
 from django.db import connection
-from django.test import override_settings
+from django.test import Client, override_settings
 
 from dj_sessions.backends.db import SessionStore
 from dj_sessions.exceptions import CreateError, UpdateError
 from tests.counters import thread_hops
+from tests.docs.pages import docs, example_site
 
 
-@pytest.fixture
-def accounts(example, databases):
-    """The site whose sessions know their account."""
-    example("extending", "shop")
+@pytest.fixture(params=["db", "cached_db"])
+def accounts(request, tmp_path, databases, fresh_caches):
+    """The site whose sessions know their account, on the engine shown and on the one named."""
+    shown = docs("extending")
+    text = shown.text.replace("dj_sessions.backends.db", f"dj_sessions.backends.{request.param}")
+    with example_site(tmp_path) as write:
+        write(replace(shown, text=text))
+        yield from made_accounts()
+
+
+def made_accounts():
     with override_settings(INSTALLED_APPS=[*settings.INSTALLED_APPS, "shop"]):
         model = import_module("shop.models").AccountSession
         with connection.schema_editor() as editor:
@@ -35,11 +46,32 @@ def test_sessions_know_their_account_and_can_all_be_ended(accounts, user, mode):
     laptop.force_login(user)
     phone.force_login(user)
     stranger.get(mode.url("write"), {"colour": "green"})
-    assert set(accounts.objects.values_list("account_id", flat=True)) == {user.pk, None}
+    assert set(accounts.objects.values_list("account_id", flat=True)) == {str(user.pk), ""}
     import_module("shop.accounts").log_out_everywhere(user.pk)
     assert laptop.get(mode.url("read")).json() == {}
     assert phone.get(mode.url("read")).json() == {}
     assert stranger.get(mode.url("read")).json() == {"colour": "green"}
+
+
+@pytest.mark.parametrize("size", [1, 2000])
+def test_sessions_that_are_copied_stay_logged_in_and_know_their_account(accounts, user, size):
+    copying = import_module("shop.copying")
+    laptop, stranger, gone = Client(), Client(), SessionStore()
+    with override_settings(SESSION_ENGINE="dj_sessions.backends.db"):
+        laptop.force_login(user)
+        stranger.get("/sync/write/", {"colour": "green"})
+        gone.set_expiry(-1)
+        gone.save()
+    for _ in range(2):  # what is there is left alone
+        copying.copy_sessions(size)
+    assert get_user(laptop) == user
+    assert stranger.get("/sync/read/").json() == {"colour": "green"}
+    assert sorted(accounts.objects.values_list("account_id", flat=True)) == ["", str(user.pk)]
+
+
+def test_a_uuid_fits_into_the_account(accounts):
+    row = accounts(account_id=str(uuid4()))
+    row.clean_fields(exclude=["session_key", "session_data", "expire_date"])
 
 
 def test_a_store_of_another_name_takes_sessions_for_forged(databases):
