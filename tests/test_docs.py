@@ -103,7 +103,7 @@ def assert_is_command(words):
             load_command_class(app, name).create_parser("manage.py", name).parse_args(options)
         case ["python", "-m", "pip", "install", name] | ["pip", "install", "-q", "-e", name]:
             project, _, extra = name.rstrip("]").partition("[")
-            assert project in (PROJECT["name"], ".")
+            assert project in (PROJECT["name"], ".", "path/to/the/clone")
             assert not extra or extra in PROJECT["optional-dependencies"]
         case ["python", "-m", ("venv" | "pytest") as module, *arguments]:
             assert importlib.util.find_spec(module)
