@@ -146,3 +146,28 @@ def test_a_maker_of_impossible_keys_is_told_so(shelf, monkeypatch):
     with pytest.raises(ValueError, match="'with/slash', which cannot be a session key"):
         session.save()
     assert session.session_key is None
+
+
+class Bare(StoredSession):
+    """A store that says nothing of how it keeps sessions."""
+
+
+@pytest.mark.parametrize(
+    ("verb", "deed"),
+    [
+        ("_read", lambda session: session.get("n")),
+        ("_insert", lambda session: session.create()),
+        ("_replace", lambda session: session.save()),
+        ("_remove", lambda session: session.delete()),
+    ],
+)
+def test_a_store_without_a_verb_is_told_which_it_must_provide(verb, deed, mode, monkeypatch):
+    if verb != "_read":
+        monkeypatch.setattr(Bare, "_read", lambda self, key: Record(self.encode({})))
+    with pytest.raises(NotImplementedError, match=rf"\.Bare must provide {verb}\(\)"):
+        deed(mode.wrap(Bare("a" * 32)))
+
+
+def test_a_store_that_cannot_purge_is_told_so():
+    with pytest.raises(NotImplementedError, match=r"\.Bare must provide _purge\(\)"):
+        Bare.clear_expired()

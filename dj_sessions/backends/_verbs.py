@@ -19,7 +19,7 @@ class StorageVerbs(SessionBase):
 
     def _read(self, key: str) -> Record | None:
         """Return what is stored; None where it is unknown or has expired."""
-        raise NotImplementedError
+        raise _not_provided(type(self), "_read")
 
     def _read_latest(self, key: str) -> Record | None:
         """Return what is stored, past any cache."""
@@ -27,15 +27,15 @@ class StorageVerbs(SessionBase):
 
     def _insert(self, key: str, record: Any) -> bool:
         """Store ``record`` under a new key; False if the key is taken."""
-        raise NotImplementedError
+        raise _not_provided(type(self), "_insert")
 
     def _replace(self, key: str, record: Any, expected: Record | None) -> bool:
         """Store ``record`` if ``expected`` (None: anything) is still there; tell whether it was."""
-        raise NotImplementedError
+        raise _not_provided(type(self), "_replace")
 
     def _remove(self, key: str) -> bool:
         """Remove what is stored; tell whether there was anything."""
-        raise NotImplementedError
+        raise _not_provided(type(self), "_remove")
 
     def _holds(self, key: str) -> bool:
         """Tell whether anything is stored, expired or not."""
@@ -44,7 +44,7 @@ class StorageVerbs(SessionBase):
     @classmethod
     def _purge(cls, now: datetime, batch: int) -> int:
         """Remove up to ``batch`` sessions that had expired at ``now``; return how many."""
-        raise NotImplementedError
+        raise _not_provided(cls, "_purge")
 
     def _record(self, data: dict[str, Any]) -> Record:
         """Return what to store for ``data``; a store that wants the expiry adds it."""
@@ -73,3 +73,7 @@ class StorageVerbs(SessionBase):
     _arecord = at_once(_record)
     _ahas_expired = at_once(_has_expired)
     _aloaded = at_once(_loaded)
+
+
+def _not_provided(store: type, verb: str) -> NotImplementedError:
+    return NotImplementedError(f"{store.__module__}.{store.__qualname__} must provide {verb}()")

@@ -202,7 +202,11 @@ class SessionBase(Twinned, SessionLifetime):
         self._session_key = None
 
     def cycle_key(self) -> None:
-        """Move the data to a new key and end the old one, against session fixation."""
+        """Move the data to a new key and end the old one, against session fixation.
+
+        Raises what ``create()`` raises, and on StoredSession SessionEnded if another request
+        ended the login meanwhile.
+        """
         finish(self._cycle_key(in_sync))
 
     async def _cycle_key(self, mode: Mode) -> None:
@@ -228,13 +232,19 @@ class SessionBase(Twinned, SessionLifetime):
         raise NotImplementedError("subclasses of SessionBase must provide an exists() method")
 
     def create(self) -> None:
-        """Store this session under a new key."""
+        """Store this session under a new key.
+
+        Raises SessionEncodeError for a value that cannot be stored; on StoredSession RuntimeError
+        if the store refuses each new key, ValueError if a subclass makes one that cannot be a key.
+        """
         raise NotImplementedError("subclasses of SessionBase must provide a create() method")
 
     def save(self, must_create: bool = False) -> None:
         """Store the data: under a new key with ``must_create``, else over what is there.
 
-        Raises CreateError if the new key is taken, UpdateError if nothing is there any more.
+        Raises CreateError if the new key is taken, UpdateError if nothing is there any more,
+        SessionEncodeError for a value that cannot be stored, and on StoredSession SessionConflict
+        if others changed the session during each attempt.
         """
         raise NotImplementedError("subclasses of SessionBase must provide a save() method")
 
