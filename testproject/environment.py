@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -44,6 +45,9 @@ CACHE_FORMS = (
     "memcached://host:port",
 )
 
+#: What a scheme begins with, and the module that Django's cache imports for it.
+CACHE_CLIENTS = {"redis": "redis", "django-redis": "django_redis", "memcached": "pymemcache"}
+
 FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
@@ -58,11 +62,12 @@ def refused(name: str, value: str, accepted: Collection[str]) -> ImproperlyConfi
     )
 
 
-def choice(name: str, accepted: Collection[str], default: str) -> str:
+def choice(name: str, accepted: Collection[str], default: str, prefix: str = "") -> str:
+    """What the environment has chosen, with `prefix` in front of it or without."""
     value = os.environ.get(name) or default
-    if value not in accepted:
+    if value.removeprefix(prefix) not in accepted:
         raise refused(name, value, accepted)
-    return value
+    return value.removeprefix(prefix)
 
 
 def flag(name: str, default: str) -> bool:
@@ -82,6 +87,8 @@ def database(url: str) -> dict[str, Any]:
         raise refused("DATABASE_URL", url, DATABASE_FORMS)
     if backend == DATABASE_BACKENDS["mariadb"]:
         _provide_mysqldb()
+    elif backend == DATABASE_BACKENDS["postgresql"]:
+        _need("DATABASE_URL", "PostgreSQL", "psycopg[binary]", "psycopg", "psycopg2")
     return {
         "ENGINE": backend,
         "NAME": unquote(parts.path[1:]),
@@ -98,6 +105,9 @@ def cache(url: str) -> dict[str, Any]:
     backend = CACHE_BACKENDS.get(parts.scheme) if parts else None
     if not parts or not backend or bool(parts.hostname) is (parts.scheme == "locmem"):
         raise refused("CACHE_URL", url, CACHE_FORMS)
+    for scheme, module in CACHE_CLIENTS.items():
+        if parts.scheme.startswith(scheme):
+            _need("CACHE_URL", scheme, module.replace("_", "-"), module)
     location = url.removeprefix("django-")
     if parts.scheme == "locmem":
         location = ""
@@ -126,18 +136,22 @@ def _split(url: str) -> SplitResult | None:
     return parts
 
 
+def _need(name: str, server: str, package: str, *modules: str) -> None:
+    """Raise ImproperlyConfigured, naming the package, unless one of the modules is installed."""
+    if not any(map(find_spec, modules)):
+        raise ImproperlyConfigured(
+            f"{name} names {server}, whose driver is not installed: pip install {package}"
+        )
+
+
 def _provide_mysqldb() -> None:
     """Django's MySQL backend imports MySQLdb; PyMySQL needs no compiler and can stand in for it."""
+    _need("DATABASE_URL", "MariaDB or MySQL", "pymysql", "pymysql", "MySQLdb")
     try:
         import MySQLdb  # noqa: F401
     except ImportError:
-        try:
-            import pymysql
-        except ImportError as error:
-            raise ImproperlyConfigured(
-                "DATABASE_URL names MariaDB or MySQL, whose driver is not installed: "
-                "pip install pymysql (or mysqlclient)."
-            ) from error
+        import pymysql
+
         # Older versions of PyMySQL claim to be an older MySQLdb than Django accepts.
         pymysql.version_info = max(pymysql.version_info, (2, 2, 1, "final", 0))
         pymysql.install_as_MySQLdb()

@@ -57,6 +57,7 @@ SESSION_ENGINE = "dj_sessions.backends." + environment.choice(
     "SESSION_ENGINE",
     accepted=("db", "cache", "cached_db", "file", "signed_cookies"),
     default="db",
+    prefix="dj_sessions.backends.",
 )
 DATABASES = {
     "default": environment.database(

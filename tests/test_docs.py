@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from importlib import import_module
+from itertools import takewhile
 from math import log2
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from django.utils.module_loading import import_string
 from dj_sessions import _keys, checks
 from dj_sessions.backends import file, signed_cookies, stored
 from dj_sessions.conf import SessionSettings, conf
+from testproject import environment
 from tests.differential.differences import DELIBERATE_DIFFERENCES
 from tests.docs.pages import DOCS, ROOT, docs, example_site, page, pages
 
@@ -96,8 +98,20 @@ def test_commands_exist_with_the_options_shown(fence):
             )
 
 
+#: What the demo site makes of a variable that a command sets.
+CHOICES = {
+    "SESSION_ENGINE": lambda value: value in ENGINES,
+    "DATABASE_URL": environment.database,
+    "CACHE_URL": environment.cache,
+}
+
+
 def assert_is_command(words):
-    match words:
+    chosen = dict(word.split("=", 1) for word in takewhile(lambda word: "=" in word, words))
+    for name, value in chosen.items():
+        understood = CHOICES[name](value)
+        assert understood, f"{name}={value}"
+    match words[len(chosen) :]:
         case ["python", "manage.py", name, *options]:
             app = "testproject" if name == "demo" else get_commands()[name]
             load_command_class(app, name).create_parser("manage.py", name).parse_args(options)

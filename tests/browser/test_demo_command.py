@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import socket
 import subprocess
@@ -10,7 +11,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
+from testproject import environment as site_environment
 from testproject.management.commands.demo import address
 from tests.browser.demo import Demo, environment, manage
 
@@ -106,7 +109,25 @@ def test_a_database_that_does_not_answer_is_one_line(tmp_path):
     ],
 )
 def test_a_bad_choice_is_named_with_what_is_accepted(tmp_path, name, value, accepted):
-    last = refused(tmp_path, "check", **{name: value}).strip().splitlines()[-1]
-    assert last.startswith("django.core.exceptions.ImproperlyConfigured: ")
-    assert f"{name}={value!r} is not understood. Accepted: " in last
-    assert accepted in last
+    said = refused(tmp_path, "demo", **{name: value})
+    assert said.startswith(f"CommandError: {name}={value!r} is not understood. Accepted: ")
+    assert accepted in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "package", "said"),
+    [
+        ("DATABASE_URL", "postgresql:///site", "psycopg[binary]", "PostgreSQL"),
+        ("DATABASE_URL", "mariadb://root@127.0.0.1/site", "pymysql", "MariaDB or MySQL"),
+        ("CACHE_URL", "redis://127.0.0.1/1", "redis", "redis"),
+        ("CACHE_URL", "django-redis://127.0.0.1/1", "django-redis", "django-redis"),
+        ("CACHE_URL", "memcached://127.0.0.1", "pymemcache", "memcached"),
+    ],
+)
+def test_a_driver_that_is_missing_is_named(monkeypatch, name, value, package, said):
+    read = {"DATABASE_URL": site_environment.database, "CACHE_URL": site_environment.cache}[name]
+    monkeypatch.setattr(site_environment, "find_spec", lambda name: None)
+    expected = f"{name} names {said}, whose driver is not installed: pip install {package}"
+    with pytest.raises(ImproperlyConfigured, match=f"^{re.escape(expected)}$"):
+        read(value)

@@ -95,6 +95,13 @@ def test_a_choice_that_is_not_made_is_the_default(monkeypatch, value):
     assert environment.choice("SESSION_ENGINE", ("db", "cache"), "db") == "db"
 
 
+@pytest.mark.parametrize("value", ["cache", "dj_sessions.backends.cache"])
+def test_an_engine_may_be_named_as_a_site_s_settings_name_it(monkeypatch, value):
+    monkeypatch.setenv("SESSION_ENGINE", value)
+    prefix = "dj_sessions.backends."
+    assert environment.choice("SESSION_ENGINE", ("db", "cache"), "db", prefix) == "cache"
+
+
 @pytest.mark.parametrize(("value", "meaning"), [("1", True), ("true", True), ("0", False)])
 def test_a_flag_is_on_or_off(monkeypatch, value, meaning):
     monkeypatch.setenv("DEBUG", value)
