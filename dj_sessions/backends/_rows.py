@@ -1,172 +1,111 @@
-"""The four statements that a session needs, written once for each model and database.
-
-The ORM builds each of its statements anew, which takes longer than the database needs for them.
-It is still what is used where it can do more than these: see ``rows_of()``.
-"""
+"""The rows of a model through the ORM, which does all that the model has of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from typing import Any, Final
+from typing import Any
 
-from django.db import connections
+from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import CharField, DateTimeField, Field, Manager, Model, QuerySet, TextField
+from django.db.models import F, Model, QuerySet
 
+from dj_sessions.backends._record import Record
 from dj_sessions.backends._transactions import savepoint
-
-#: Databases whose SQL is known to fit.
-VENDORS: Final = ("sqlite", "postgresql", "mysql")
-
-#: The columns of every session, and the classes of fields that keep them as they are.
-CORE: Final = {"session_key": CharField, "session_data": TextField, "expire_date": DateTimeField}
-
-#: Fields that have nothing to prepare in a text.
-TEXTS: Final = (CharField, TextField)
+from dj_sessions.backends._watched import (
+    columns,
+    delete_is_watched,
+    goes_alone,
+    save_is_watched,
+)
 
 
-class Statements:
-    """What is sent for the rows of a model in one database."""
+@dataclass(frozen=True, slots=True)
+class RowRecord(Record):
+    """A record with the model instance that is its row."""
 
-    def __init__(self, model: type[Model], connection: BaseDatabaseWrapper) -> None:
-        quote: Callable[[Any], str] = connection.ops.quote_name
-        table = quote(model._meta.db_table)
-        column = {field.name: quote(field.column) for field in model._meta.concrete_fields}
-        # Otherwise two texts are equal to MariaDB that differ in case or in spaces at the end.
-        text = "BINARY %s" if connection.vendor == "mysql" else "%s"
-        key, live = f"{column['session_key']} = %s", f"{column['expire_date']} > %s"
-        same, wanted = f"{column['session_data']} = {text}", column["session_data"]
-        to = ", ".join(f"{quoted} = %s" for name, quoted in column.items() if name != "session_key")
-        into, values = ", ".join(column.values()), ", ".join("%s" for _ in column)
+    instance: Any = None
 
-        self.fields = model._meta.concrete_fields
-        self.changing = [field for field in self.fields if not field.primary_key]
-        # No more than names of the model, quoted by the database's own rules, is put together.
-        self.find = f"SELECT {wanted} FROM {table} WHERE {key} AND {live}"  # noqa: S608
-        also = column["expire_date"]
-        self.find_whole = f"SELECT {wanted}, {also} FROM {table} WHERE {key} AND {live}"  # noqa: S608
-        self.insert = f"INSERT INTO {table} ({into}) VALUES ({values})"  # noqa: S608
-        self.replace = f"UPDATE {table} SET {to} WHERE {key} AND {same}"  # noqa: S608
-        self.replace_live = f"UPDATE {table} SET {to} WHERE {key} AND {live}"  # noqa: S608
-        self.remove = f"DELETE FROM {table} WHERE {key}"  # noqa: S608
-        self.lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
-        expiry: Any = model._meta.get_field("expire_date")
-        self.expiry = expiry.get_col(model._meta.db_table)
+
+def loaded_from(row: Any) -> RowRecord | None:
+    """Return the record of a row, None of none."""
+    return RowRecord(row.session_data, row.expire_date, row) if row else None
 
 
 class Rows:
-    """The rows of a model, through the connection of this thread."""
+    """The rows of a model in one database."""
 
-    __slots__ = ("_connection", "_sql")
+    __slots__ = ("_connection", "_model", "_using")
 
-    def __init__(self, statements: Statements, connection: BaseDatabaseWrapper) -> None:
-        self._sql = statements
+    def __init__(self, model: type[Model], connection: BaseDatabaseWrapper) -> None:
+        self._model: Any = model
         self._connection = connection
+        self._using = connection.alias
 
-    def find(self, key: str, now: datetime, *, lock: bool = False) -> str | None:
-        """Return the payload of a live session; with ``lock``, as the last save left it."""
-        row = self._fetch(self._sql.find, key, now, lock)
-        return None if row is None else row[0]
+    def instance(self, key: str | None, now: datetime, *, lock: bool = False) -> Any:
+        """Return the row of a live session, or None; with ``lock``, as the last save left it."""
+        live = self._model.objects.using(self._using).filter(expire_date__gt=now)
+        if lock:
+            live = live.select_for_update()
+        try:
+            return live.get(session_key=key)
+        except self._model.DoesNotExist:
+            return None
 
-    def find_whole(
-        self, key: str, now: datetime, *, lock: bool = False
-    ) -> tuple[str, datetime] | None:
-        """Return payload and expiry of a live session: reading a date takes its time."""
-        row = self._fetch(self._sql.find_whole, key, now, lock)
-        return None if row is None else (row[0], self._datetime(row[1]))
+    def find(self, key: str, now: datetime, *, lock: bool = False) -> RowRecord | None:
+        """Return what a live session has, or None; with ``lock``, as the last save left it."""
+        return loaded_from(self.instance(key, now, lock=lock))
 
-    def _datetime(self, value: Any) -> datetime:
-        """Return the datetime that ``value``, read from the database, stands for."""
-        connection, column = self._connection, self._sql.expiry
-        for convert in connection.ops.get_db_converters(column):  # as USE_TZ says now
-            value = convert(value, column, connection)
-        return value  # type: ignore[no-any-return]
+    def find_whole(self, key: str, now: datetime, *, lock: bool = False) -> RowRecord | None:
+        """Return the same, with the expiry in any case: reading a date takes its time."""
+        return self.find(key, now, lock=lock)
 
-    def _fetch(self, sql: str, key: str, now: datetime, lock: bool) -> Any:
-        with self._connection.cursor() as cursor:
-            parameters = key, self._connection.ops.adapt_datetimefield_value(now)
-            cursor.execute(sql + self._sql.lock if lock else sql, parameters)
-            return cursor.fetchone()
+    def is_taken(self, key: str) -> bool:
+        """Tell whether there is a row, also one that the model's manager hides."""
+        return self._rows(key).exists()
 
-    def insert(self, instance: Model) -> None:
-        """Insert a row; raises IntegrityError if its key is taken."""
-        self._execute(self._sql.insert, self._values(self._sql.fields, instance, adding=True))
-        instance._state.adding, instance._state.db = False, self._connection.alias
+    def insert(self, instance: Any) -> None:
+        """Insert a row; raises IntegrityError, also if its key is taken."""
+        with savepoint(self._connection):
+            instance.save(force_insert=True, using=self._using)
 
-    def replace(self, key: str, instance: Model, expected: str) -> bool:
-        """Update the row that has the payload ``expected``; tell whether there was one."""
-        values = self._values(self._sql.changing, instance, adding=False)
-        return self._execute(self._sql.replace, (*values, key, expected)) > 0
+    def replace(self, key: str, instance: Any, expected: str | None, now: datetime) -> bool:
+        """Update the row that has the payload ``expected``; tell whether there was one.
 
-    def replace_live(self, key: str, instance: Model, now: datetime) -> bool:
-        """Update the row whatever it has, if its session is live; tell whether there was one."""
-        values = self._values(self._sql.changing, instance, adding=False)
-        live = self._connection.ops.adapt_datetimefield_value(now)
-        return self._execute(self._sql.replace_live, (*values, key, live)) > 0
+        With None: whatever it has, if its session is live at ``now``.
+        """
+        stored = self._rows(key)
+        if expected is None:
+            stored = stored.filter(expire_date__gt=now)
+        else:
+            stored = stored.filter(session_data=expected)
+        if not save_is_watched(self._model):
+            with savepoint(self._connection):
+                return stored.update(**columns(instance)) > 0
+        with transaction.atomic(using=self._using):
+            # An update that changes nothing compares and locks on every database.
+            found = stored.update(expire_date=F("expire_date")) > 0
+            if found:
+                instance.save(force_update=True, using=self._using)
+            return found
 
     def remove(self, key: str) -> bool:
-        """Delete the row; tell whether there was one."""
-        return self._execute(self._sql.remove, (key,)) > 0
+        """Delete the row and all that goes along; tell whether there was one."""
+        watched = delete_is_watched(self._model)
+        if watched or not goes_alone(self._model):
+            return self._remove_with_all_that_goes_along(key, stored=watched)
+        with savepoint(self._connection):
+            return bool(self._rows(key)._raw_delete(self._using))
 
-    def _execute(self, sql: str, parameters: tuple[Any, ...]) -> int:
-        with savepoint(self._connection), self._connection.cursor() as cursor:
-            cursor.execute(sql, parameters)
-            count: int = cursor.rowcount
-            return count
+    def _remove_with_all_that_goes_along(self, key: str, *, stored: bool) -> bool:
+        """Delete the row as the ORM does; with ``stored``, as somebody will see what it held."""
+        with savepoint(self._connection):
+            found = self._model.objects.using(self._using).filter(session_key=key)
+            row = found.first() if stored else self._model(session_key=key)
+            if row is None:
+                return False
+            row.is_ended_by_its_store = True
+            return bool(row.delete(using=self._using)[0])
 
-    def _values(
-        self, fields: Iterable[Field[Any, Any]], instance: Model, *, adding: bool
-    ) -> tuple[Any, ...]:
-        """Return what ``instance.save()`` would send."""
-        values = []
-        for field in fields:
-            value: Any = field.pre_save(instance, adding)
-            if type(value) is not str or type(field) not in TEXTS:  # which send it as it is
-                value = field.get_db_prep_save(value, self._connection)
-            values.append(value)
-        return tuple(values)
-
-
-def rows_of(model: type[Model], using: str) -> Rows | None:
-    """Return the rows, by prepared statements, or None where the ORM must write these.
-
-    That is where a database, a manager or a field may want something else than is written here.
-    """
-    connection = connections[using]
-    statements = _prepared(model, using, connection.vendor)
-    return None if statements is None else Rows(statements, connection)
-
-
-@cache
-def _prepared(model: type[Model], using: str, vendor: str) -> Statements | None:
-    fields = model._meta.concrete_fields
-    core = {field.name: type(field) for field in fields if field.name in CORE}
-    fits = (
-        vendor in VENDORS
-        and core == CORE
-        and model._meta.pk.name == "session_key"
-        and not model._meta.parents
-        and _is_plain_manager(model._default_manager)
-        and all(map(_is_plain, fields))
-    )
-    return Statements(model, connections[using]) if fits else None
-
-
-def _is_plain_manager(manager: Any) -> bool:
-    """Tell whether a manager finds every row."""
-    is_own = type(manager).get_queryset is not Manager.get_queryset
-    return not is_own and manager._queryset_class is QuerySet
-
-
-def _is_plain(field: Field[Any, Any]) -> bool:
-    """Tell whether a column takes a value as the field prepares it, and gives none back."""
-    return not (
-        field.is_relation
-        or field.generated
-        or getattr(field, "db_returning", False)
-        or field.has_db_default()
-        or hasattr(field, "get_placeholder")
-        or hasattr(field, "get_placeholder_sql")
-    )
+    def _rows(self, key: str) -> QuerySet[Any]:
+        return self._model._base_manager.using(self._using).filter(session_key=key)  # type: ignore[no-any-return]

@@ -16,11 +16,10 @@ from dj_sessions import _payload
 from dj_sessions._twins import Mode, driven, finish, in_sync, in_thread
 from dj_sessions.backends._caching import CacheUser
 from dj_sessions.backends._copies import HIDDEN, UNSEEN, Copies, Sight
-from dj_sessions.backends._rows import Rows
+from dj_sessions.backends._rows import RowRecord, Rows
 from dj_sessions.backends._transactions import in_transaction, reads_committed_rows
 from dj_sessions.backends._watched import OWN_RECEIVER
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
-from dj_sessions.backends.db import RowRecord
 from dj_sessions.backends.db import SessionStore as DBStore
 from dj_sessions.backends.stored import Record
 from dj_sessions.conf import conf
@@ -117,8 +116,7 @@ class SessionStore(CacheUser, DBStore):
         return super()._data(record)
 
     def _found(self, rows: Rows, key: str, lock: bool) -> RowRecord | None:
-        found = rows.find_whole(key, timezone.now(), lock=lock)
-        return RowRecord(*found) if found else None
+        return rows.find_whole(key, timezone.now(), lock=lock)
 
     def _holds(self, key: str) -> bool:
         return self._look(key).raw is not None or super()._holds(key)

@@ -5,38 +5,24 @@ https://docs.djangoproject.com/en/stable/topics/http/sessions/#using-database-ba
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
-from django.db import IntegrityError, connections, router, transaction
-from django.db.models import F, QuerySet
+from django.db import IntegrityError, connections, router
 from django.utils import timezone
 
 from dj_sessions._twins import Mode, driven, finish, in_sync, in_thread
+from dj_sessions.backends._prepared_rows import rows_of
 from dj_sessions.backends._purge import Purge
 from dj_sessions.backends._purge_rows import RowPurge
-from dj_sessions.backends._rows import Rows, rows_of
-from dj_sessions.backends._transactions import savepoint
-from dj_sessions.backends._watched import (
-    columns,
-    delete_is_watched,
-    goes_alone,
-    save_is_watched,
-)
+from dj_sessions.backends._rows import RowRecord, Rows, loaded_from
+from dj_sessions.backends._watched import delete_is_watched
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
 from dj_sessions.backends.stored import Record, StoredSession
 
 __all__ = ["CreateError", "SessionBase", "SessionStore", "UpdateError"]
-
-
-@dataclass(frozen=True, slots=True)
-class RowRecord(Record):
-    """A record with the model instance that is its row."""
-
-    instance: Any = None
 
 
 class SessionStore(StoredSession):
@@ -100,14 +86,8 @@ class SessionStore(StoredSession):
             dict.fromkeys((router.db_for_read(self.model), router.db_for_write(self.model)))
         )
 
-    def _find_instance(self, using: str, *, lock: bool = False) -> Any:
-        live = self.model.objects.using(using).filter(expire_date__gt=timezone.now())
-        if lock:
-            live = live.select_for_update()
-        try:
-            return live.get(session_key=self._session_key)
-        except self.model.DoesNotExist:
-            return None
+    def _find_instance(self, using: str) -> Any:
+        return rows_of(self.model, using).instance(self._session_key, timezone.now())
 
     _aget_session_from_db = in_thread(_get_session_from_db)
 
@@ -118,7 +98,7 @@ class SessionStore(StoredSession):
 
     async def _read_row(self, mode: Mode, key: str) -> RowRecord | None:
         if self._finds_rows_its_own_way():
-            return _loaded_from(await mode(self._get_session_from_db, self._aget_session_from_db))
+            return loaded_from(await mode(self._get_session_from_db, self._aget_session_from_db))
         return self._find(key) if mode is in_sync else await self._afind(key)
 
     def _find(self, key: str) -> RowRecord | None:
@@ -126,14 +106,10 @@ class SessionStore(StoredSession):
         return next(filter(None, found), None)
 
     def _find_in(self, using: str, key: str, *, lock: bool = False) -> RowRecord | None:
-        rows = rows_of(self.model, using)
-        if rows is None:
-            return _loaded_from(self._find_instance(using, lock=lock))
-        return self._found(rows, key, lock)
+        return self._found(rows_of(self.model, using), key, lock)
 
     def _found(self, rows: Rows, key: str, lock: bool) -> RowRecord | None:
-        payload = rows.find(key, timezone.now(), lock=lock)
-        return None if payload is None else RowRecord(payload)
+        return rows.find(key, timezone.now(), lock=lock)
 
     def _read_latest(self, key: str) -> Record | None:
         return finish(self._read_written_row(in_sync, key))
@@ -143,7 +119,7 @@ class SessionStore(StoredSession):
     ) -> RowRecord | None:
         """Read the row as it is now, and not as a replica or an old snapshot shows it."""
         if self._finds_rows_its_own_way():
-            return _loaded_from(await mode(self._get_session_from_db, self._aget_session_from_db))
+            return loaded_from(await mode(self._get_session_from_db, self._aget_session_from_db))
         return await mode(self._find_written, self._afind_written, key, lock=lock)
 
     def _finds_rows_its_own_way(self) -> bool:
@@ -175,63 +151,25 @@ class SessionStore(StoredSession):
         return bool(self.model.objects.filter(session_key=key).exists())
 
     def _insert(self, key: str, record: RowRecord) -> bool:
-        using = router.db_for_write(self.model, instance=record.instance)
-        rows = None if save_is_watched(self.model) else rows_of(self.model, using)
+        rows = self._rows_to_write(record.instance)
         try:
-            if rows is not None:
-                rows.insert(record.instance)
-            else:
-                with savepoint(connections[using]):
-                    record.instance.save(force_insert=True, using=using)
+            rows.insert(record.instance)
         except IntegrityError:
-            if self._queryset(using, key).exists():
+            if rows.is_taken(key):
                 return False
             raise
         return True
 
     def _replace(self, key: str, record: RowRecord, expected: Record | None) -> bool:
-        using = router.db_for_write(self.model, instance=record.instance)
-        watched = save_is_watched(self.model)
-        rows = None if watched else rows_of(self.model, using)
-        if rows is not None:
-            if expected is None:
-                return rows.replace_live(key, record.instance, timezone.now())
-            return rows.replace(key, record.instance, expected.payload)
-        stored = self._queryset(using, key)
-        if expected is None:  # what has expired is not brought back
-            stored = stored.filter(expire_date__gt=timezone.now())
-        else:
-            stored = stored.filter(session_data=expected.payload)
-        if not watched:
-            with savepoint(connections[using]):
-                return stored.update(**columns(record.instance)) > 0
-        with transaction.atomic(using=using):
-            # An update that changes nothing compares and locks on every database.
-            found = stored.update(expire_date=F("expire_date")) > 0
-            if found:
-                record.instance.save(force_update=True, using=using)
-            return found
+        payload = None if expected is None else expected.payload
+        rows = self._rows_to_write(record.instance)
+        return rows.replace(key, record.instance, payload, timezone.now())
+
+    def _rows_to_write(self, instance: Any) -> Rows:
+        return rows_of(self.model, router.db_for_write(self.model, instance=instance))
 
     def _remove(self, key: str) -> bool:
-        using = router.db_for_write(self.model)
-        watched = delete_is_watched(self.model)
-        if watched or not goes_alone(self.model):
-            return self._remove_with_all_that_goes_along(using, key, stored=watched)
-        rows = rows_of(self.model, using)
-        if rows is not None:
-            return rows.remove(key)
-        with savepoint(connections[using]):
-            return bool(self._queryset(using, key)._raw_delete(using))
-
-    def _remove_with_all_that_goes_along(self, using: str, key: str, *, stored: bool) -> bool:
-        """Delete the row as the ORM does; with ``stored``, as somebody will see what it held."""
-        with savepoint(connections[using]):
-            found = self.model.objects.using(using).filter(session_key=key)
-            row = found.first() if stored else self.model(session_key=key)
-            if row is None:
-                return False
-            row.is_ended_by_its_store = True
-            return bool(row.delete(using=using)[0])
+        return rows_of(self.model, router.db_for_write(self.model)).remove(key)
 
     @classmethod
     def _purge(cls, now: datetime, batch: int) -> int:
@@ -242,10 +180,3 @@ class SessionStore(StoredSession):
         model = cls.get_model_class()
         rows = model.objects.using(router.db_for_write(model))
         return RowPurge(rows.all(), now, delete_is_watched(model))
-
-    def _queryset(self, using: str, key: str) -> QuerySet[Any]:
-        return self.model._base_manager.using(using).filter(session_key=key)  # type: ignore[no-any-return]
-
-
-def _loaded_from(row: Any) -> RowRecord | None:
-    return RowRecord(row.session_data, row.expire_date, row) if row else None

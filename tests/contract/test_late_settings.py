@@ -9,7 +9,7 @@ from django.core.cache import caches
 from django.core.signing import JSONSerializer
 from django.test import AsyncRequestFactory, RequestFactory, override_settings
 
-from dj_sessions.backends._rows import _prepared
+from dj_sessions.backends._prepared_rows import _prepared
 from dj_sessions.middleware import SessionMiddleware
 from tests.contract.visits import make_view
 

@@ -1,0 +1,178 @@
+"""The four statements that a session needs, written once for each model and database.
+
+The ORM builds each of its statements anew, which takes longer than the database needs for them.
+It is still what is used where it can do more than these: see ``rows_of()``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import CharField, DateTimeField, Field, Manager, Model, QuerySet, TextField
+
+from dj_sessions.backends._rows import RowRecord, Rows
+from dj_sessions.backends._transactions import savepoint
+from dj_sessions.backends._watched import delete_is_watched, goes_alone, save_is_watched
+
+#: Databases whose SQL is known to fit.
+VENDORS: Final = ("sqlite", "postgresql", "mysql")
+
+#: The columns of every session, and the classes of fields that keep them as they are.
+CORE: Final = {"session_key": CharField, "session_data": TextField, "expire_date": DateTimeField}
+
+#: Fields that have nothing to prepare in a text.
+TEXTS: Final = (CharField, TextField)
+
+
+class Statements:
+    """What is sent for the rows of a model in one database."""
+
+    def __init__(self, model: type[Model], connection: BaseDatabaseWrapper) -> None:
+        quote: Callable[[Any], str] = connection.ops.quote_name
+        table = quote(model._meta.db_table)
+        column = {field.name: quote(field.column) for field in model._meta.concrete_fields}
+        # Otherwise two texts are equal to MariaDB that differ in case or in spaces at the end.
+        text = "BINARY %s" if connection.vendor == "mysql" else "%s"
+        key, live = f"{column['session_key']} = %s", f"{column['expire_date']} > %s"
+        same, wanted = f"{column['session_data']} = {text}", column["session_data"]
+        to = ", ".join(f"{quoted} = %s" for name, quoted in column.items() if name != "session_key")
+        into, values = ", ".join(column.values()), ", ".join("%s" for _ in column)
+
+        self.fields = model._meta.concrete_fields
+        self.changing = [field for field in self.fields if not field.primary_key]
+        # No more than names of the model, quoted by the database's own rules, is put together.
+        self.find = f"SELECT {wanted} FROM {table} WHERE {key} AND {live}"  # noqa: S608
+        also = column["expire_date"]
+        self.find_whole = f"SELECT {wanted}, {also} FROM {table} WHERE {key} AND {live}"  # noqa: S608
+        self.insert = f"INSERT INTO {table} ({into}) VALUES ({values})"  # noqa: S608
+        self.replace = f"UPDATE {table} SET {to} WHERE {key} AND {same}"  # noqa: S608
+        self.replace_live = f"UPDATE {table} SET {to} WHERE {key} AND {live}"  # noqa: S608
+        self.remove = f"DELETE FROM {table} WHERE {key}"  # noqa: S608
+        self.lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
+        expiry: Any = model._meta.get_field("expire_date")
+        self.expiry = expiry.get_col(model._meta.db_table)
+
+
+class PreparedRows(Rows):
+    """The rows of a model, through the connection of this thread.
+
+    Where somebody must see a row come or go, that statement is left to the ORM.
+    """
+
+    __slots__ = ("_sql",)
+
+    def __init__(
+        self, statements: Statements, model: type[Model], connection: BaseDatabaseWrapper
+    ) -> None:
+        super().__init__(model, connection)
+        self._sql = statements
+
+    def find(self, key: str, now: datetime, *, lock: bool = False) -> RowRecord | None:
+        row = self._fetch(self._sql.find, key, now, lock)
+        return None if row is None else RowRecord(row[0])
+
+    def find_whole(self, key: str, now: datetime, *, lock: bool = False) -> RowRecord | None:
+        row = self._fetch(self._sql.find_whole, key, now, lock)
+        return None if row is None else RowRecord(row[0], self._datetime(row[1]))
+
+    def _datetime(self, value: Any) -> datetime:
+        """Return the datetime that ``value``, read from the database, stands for."""
+        connection, column = self._connection, self._sql.expiry
+        for convert in connection.ops.get_db_converters(column):  # as USE_TZ says now
+            value = convert(value, column, connection)
+        return value  # type: ignore[no-any-return]
+
+    def _fetch(self, sql: str, key: str, now: datetime, lock: bool) -> Any:
+        with self._connection.cursor() as cursor:
+            parameters = key, self._connection.ops.adapt_datetimefield_value(now)
+            cursor.execute(sql + self._sql.lock if lock else sql, parameters)
+            return cursor.fetchone()
+
+    def insert(self, instance: Any) -> None:
+        if save_is_watched(self._model):
+            super().insert(instance)
+            return
+        self._execute(self._sql.insert, self._values(self._sql.fields, instance, adding=True))
+        instance._state.adding, instance._state.db = False, self._using
+
+    def replace(self, key: str, instance: Any, expected: str | None, now: datetime) -> bool:
+        if save_is_watched(self._model):
+            return super().replace(key, instance, expected, now)
+        values = self._values(self._sql.changing, instance, adding=False)
+        if expected is None:
+            live = self._connection.ops.adapt_datetimefield_value(now)
+            return self._execute(self._sql.replace_live, (*values, key, live)) > 0
+        return self._execute(self._sql.replace, (*values, key, expected)) > 0
+
+    def remove(self, key: str) -> bool:
+        if delete_is_watched(self._model) or not goes_alone(self._model):
+            return super().remove(key)
+        return self._execute(self._sql.remove, (key,)) > 0
+
+    def _execute(self, sql: str, parameters: tuple[Any, ...]) -> int:
+        with savepoint(self._connection), self._connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            count: int = cursor.rowcount
+            return count
+
+    def _values(
+        self, fields: Iterable[Field[Any, Any]], instance: Model, *, adding: bool
+    ) -> tuple[Any, ...]:
+        """Return what ``instance.save()`` would send."""
+        values = []
+        for field in fields:
+            value: Any = field.pre_save(instance, adding)
+            if type(value) is not str or type(field) not in TEXTS:  # which send it as it is
+                value = field.get_db_prep_save(value, self._connection)
+            values.append(value)
+        return tuple(values)
+
+
+def rows_of(model: type[Model], using: str) -> Rows:
+    """Return the rows, by prepared statements or where these do not fit through the ORM.
+
+    They do not where a database, a manager or a field may want something else.
+    """
+    connection = connections[using]
+    statements = _prepared(model, using, connection.vendor)
+    if statements is None:
+        return Rows(model, connection)
+    return PreparedRows(statements, model, connection)
+
+
+@cache
+def _prepared(model: type[Model], using: str, vendor: str) -> Statements | None:
+    fields = model._meta.concrete_fields
+    core = {field.name: type(field) for field in fields if field.name in CORE}
+    fits = (
+        vendor in VENDORS
+        and core == CORE
+        and model._meta.pk.name == "session_key"
+        and not model._meta.parents
+        and _is_plain_manager(model._default_manager)
+        and all(map(_is_plain, fields))
+    )
+    return Statements(model, connections[using]) if fits else None
+
+
+def _is_plain_manager(manager: Any) -> bool:
+    """Tell whether a manager finds every row."""
+    is_own = type(manager).get_queryset is not Manager.get_queryset
+    return not is_own and manager._queryset_class is QuerySet
+
+
+def _is_plain(field: Field[Any, Any]) -> bool:
+    """Tell whether a column takes a value as the field prepares it, and gives none back."""
+    return not (
+        field.is_relation
+        or field.generated
+        or getattr(field, "db_returning", False)
+        or field.has_db_default()
+        or hasattr(field, "get_placeholder")
+        or hasattr(field, "get_placeholder_sql")
+    )
