@@ -13,6 +13,7 @@ from django.db.models import F, QuerySet
 
 from dj_sessions.backends._purge import Batch, Purge
 from dj_sessions.backends._purge_errors import is_held, may_pass
+from dj_sessions.backends._transactions import can_be_locked, has_outer_joins, is_inside
 from dj_sessions.backends._watched import goes_alone
 
 #: How often a batch is tried that others' transactions make fail.
@@ -73,11 +74,12 @@ class RowPurge(Purge):
         return self._retried(self._way(), size)
 
     def _way(self) -> Callable[[int], Batch]:
-        features, query = self._connection.features, self._expired.query
+        features = self._connection.features
         if (
             features.has_select_for_update
             and features.supports_select_for_update_with_limit
-            and not (query.distinct or query.combinator or query.group_by is not None)
+            and can_be_locked(self._expired)
+            and not has_outer_joins(self._expired)
         ):
             if not self._may_give_up():
                 return self._remove_locked
@@ -245,7 +247,7 @@ class RowPurge(Purge):
 
     def _is_inside(self) -> bool:
         """Tell whether somebody else's transaction is open."""
-        return self._connection.in_atomic_block
+        return is_inside(self._connection)
 
     def next_size(self, size: int, taken: float) -> int:
         if not self._bare:  # each row becomes an object, and is seen by others

@@ -1,20 +1,42 @@
-"""Transactions that somebody else has opened around a session's statements."""
+"""Transactions that somebody else has opened around a session's statements, and locks."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import QuerySet
+from django.db.models.sql.constants import LOUTER
 
 _NOTHING: Final = nullcontext()
 
 
+def is_inside(connection: BaseDatabaseWrapper) -> bool:
+    """Tell whether a transaction is open, be it the one that a TestCase rolls back."""
+    return connection.in_atomic_block or _is_committed_by_hand(connection)
+
+
 def in_transaction(using: str) -> bool:
     """Tell whether a transaction is open, other than the one that a TestCase rolls back."""
-    blocks: list[Any] = connections[using].atomic_blocks
+    connection = connections[using]
+    if not connection.in_atomic_block:
+        return _is_committed_by_hand(connection)
+    blocks: list[Any] = connection.atomic_blocks
     return any(not block._from_testcase for block in blocks)
+
+
+def _is_committed_by_hand(connection: BaseDatabaseWrapper) -> bool:
+    # To ask a connection for its mode opens it; before that nothing has begun.
+    return connection.connection is not None and not connection.autocommit
+
+
+def after_commit(using: str, action: Callable[[], object]) -> None:
+    """Call ``action`` when the transaction is committed: never if a site does that by hand."""
+    if connections[using].in_atomic_block:
+        transaction.on_commit(action, using=using)
 
 
 def reads_committed_rows(using: str) -> bool:
@@ -28,4 +50,21 @@ def reads_committed_rows(using: str) -> bool:
 
 def savepoint(connection: BaseDatabaseWrapper) -> AbstractContextManager[Any]:
     """Return a savepoint inside somebody else's transaction; one statement needs no other."""
-    return transaction.atomic(using=connection.alias) if connection.in_atomic_block else _NOTHING
+    return transaction.atomic(using=connection.alias) if is_inside(connection) else _NOTHING
+
+
+def can_be_locked(rows: QuerySet[Any]) -> bool:
+    """Tell whether each row that is found is one of the table's, as ``FOR UPDATE`` wants it."""
+    query: Any = rows.query
+    return not (query.distinct or query.combinator or query.group_by is not None)
+
+
+def has_outer_joins(rows: QuerySet[Any]) -> bool:
+    """Tell whether a manager joins rows that may be missing, which PostgreSQL cannot lock."""
+    joins = rows.query.alias_map.values()
+    return any(getattr(join, "join_type", None) == LOUTER for join in joins)
+
+
+def is_of_one_table(rows: QuerySet[Any]) -> bool:
+    """Tell whether an UPDATE or DELETE of these rows takes no subquery."""
+    return can_be_locked(rows) and rows.query.count_active_tables() == 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db import router, transaction
+from django.db import router
 from django.db.models import signals
 from django.utils import timezone
 
@@ -17,7 +17,7 @@ from dj_sessions._twins import Mode, driven, finish, in_sync, in_thread
 from dj_sessions.backends._caching import CacheUser
 from dj_sessions.backends._copies import HIDDEN, UNSEEN, Copies, Sight
 from dj_sessions.backends._rows import RowRecord, Rows
-from dj_sessions.backends._transactions import in_transaction, reads_committed_rows
+from dj_sessions.backends._transactions import after_commit, in_transaction, reads_committed_rows
 from dj_sessions.backends._watched import OWN_RECEIVER
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
 from dj_sessions.backends.db import SessionStore as DBStore
@@ -164,7 +164,7 @@ class SessionStore(CacheUser, DBStore):
         name, copies = self._cache_key_of(key), self._copies
         if in_transaction(using):
             copies.busy(name)
-            transaction.on_commit(lambda: copies.doubt(name), using=using)
+            after_commit(using, lambda: copies.doubt(name))
             return
         data, remainder = self._data(record) or {}, _payload.remainder(record.payload)
         sight = self._sight if self._seen == key else HIDDEN
