@@ -13,20 +13,26 @@ from typing import Any, Final
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import CharField, DateTimeField, Field, Manager, Model, QuerySet, TextField
+from django.db.models import CharField, DateTimeField, Field, Model, TextField
 
-from dj_sessions.backends._rows import RowRecord, Rows
+from dj_sessions.backends._rows import (
+    TEXTS,
+    RowRecord,
+    Rows,
+    finds_every_row,
+    keeps_payloads,
+    manager_of,
+)
 from dj_sessions.backends._transactions import savepoint
-from dj_sessions.backends._watched import delete_is_watched, goes_alone, save_is_watched
-
-#: Databases whose SQL is known to fit.
-VENDORS: Final = ("sqlite", "postgresql", "mysql")
+from dj_sessions.backends._watched import (
+    delete_is_watched,
+    goes_alone,
+    load_is_heard,
+    save_is_watched,
+)
 
 #: The columns of every session, and the classes of fields that keep them as they are.
 CORE: Final = {"session_key": CharField, "session_data": TextField, "expire_date": DateTimeField}
-
-#: Fields that have nothing to prepare in a text.
-TEXTS: Final = (CharField, TextField)
 
 
 class Statements:
@@ -94,16 +100,17 @@ class PreparedRows(Rows):
             return cursor.fetchone()
 
     def insert(self, instance: Any) -> None:
-        if save_is_watched(self._model):
+        values = self._values(self._sql.fields, instance, adding=True)
+        if values is None:
             super().insert(instance)
             return
-        self._execute(self._sql.insert, self._values(self._sql.fields, instance, adding=True))
+        self._execute(self._sql.insert, values)
         instance._state.adding, instance._state.db = False, self._using
 
     def replace(self, key: str, instance: Any, expected: str | None, now: datetime) -> bool:
-        if save_is_watched(self._model):
-            return super().replace(key, instance, expected, now)
         values = self._values(self._sql.changing, instance, adding=False)
+        if values is None:
+            return super().replace(key, instance, expected, now)
         if expected is None:
             live = self._connection.ops.adapt_datetimefield_value(now)
             return self._execute(self._sql.replace_live, (*values, key, live)) > 0
@@ -122,12 +129,16 @@ class PreparedRows(Rows):
 
     def _values(
         self, fields: Iterable[Field[Any, Any]], instance: Model, *, adding: bool
-    ) -> tuple[Any, ...]:
-        """Return what ``instance.save()`` would send."""
+    ) -> tuple[Any, ...] | None:
+        """Return what ``instance.save()`` would send, or None if the ORM has to send it."""
+        if save_is_watched(self._model):
+            return None
         values = []
         for field in fields:
             value: Any = field.pre_save(instance, adding)
             if type(value) is not str or type(field) not in TEXTS:  # which send it as it is
+                if hasattr(value, "resolve_expression"):
+                    return None
                 value = field.get_db_prep_save(value, self._connection)
             values.append(value)
         return tuple(values)
@@ -140,7 +151,7 @@ def rows_of(model: type[Model], using: str) -> Rows:
     """
     connection = connections[using]
     statements = _prepared(model, using, connection.vendor)
-    if statements is None:
+    if statements is None or load_is_heard(model):
         return Rows(model, connection)
     return PreparedRows(statements, model, connection)
 
@@ -150,20 +161,14 @@ def _prepared(model: type[Model], using: str, vendor: str) -> Statements | None:
     fields = model._meta.concrete_fields
     core = {field.name: type(field) for field in fields if field.name in CORE}
     fits = (
-        vendor in VENDORS
-        and core == CORE
+        core == CORE
         and model._meta.pk.name == "session_key"
-        and not model._meta.parents
-        and _is_plain_manager(model._default_manager)
+        and keeps_payloads(model, using, vendor)
+        and finds_every_row(manager_of(model))
+        and finds_every_row(model._base_manager)
         and all(map(_is_plain, fields))
     )
     return Statements(model, connections[using]) if fits else None
-
-
-def _is_plain_manager(manager: Any) -> bool:
-    """Tell whether a manager finds every row."""
-    is_own = type(manager).get_queryset is not Manager.get_queryset
-    return not is_own and manager._queryset_class is QuerySet
 
 
 def _is_plain(field: Field[Any, Any]) -> bool:

@@ -11,6 +11,8 @@ _SQLSTATES: Final = {"40001", "40P01", "55P03"}
 #: MariaDB and MySQL: record has changed, lock wait timeout, deadlock.
 _ERROR_NUMBERS: Final = {1020, 1205, 1213}
 _LOCK_WAIT_TIMEOUT: Final = 1205
+_SERIALIZATION_FAILURE: Final = "40001"
+_CHANGED_MEANWHILE: Final = {1020, 1213}
 _SQLITE_ERRORS: Final = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
 
@@ -23,6 +25,16 @@ def may_pass(error: DatabaseError) -> bool:
         or getattr(cause, "pgcode", None) in _SQLSTATES  # psycopg2
         or error.args[:1] in [(number,) for number in _ERROR_NUMBERS]
         or sqlite.startswith(_SQLITE_ERRORS)
+    )
+
+
+def is_overtaken(error: DatabaseError) -> bool:
+    """Tell whether a transaction failed as another one has changed the same row."""
+    cause = error.__cause__
+    return (
+        getattr(cause, "sqlstate", None) == _SERIALIZATION_FAILURE
+        or getattr(cause, "pgcode", None) == _SERIALIZATION_FAILURE
+        or error.args[:1] in [(number,) for number in _CHANGED_MEANWHILE]
     )
 
 

@@ -4,20 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
-from django.db import transaction
+from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import F, Model, QuerySet
+from django.db.models import CharField, F, Manager, Model, QuerySet, TextField
 
+from dj_sessions.backends._purge_errors import is_overtaken
 from dj_sessions.backends._record import Record
-from dj_sessions.backends._transactions import savepoint
+from dj_sessions.backends._transactions import (
+    can_be_locked,
+    is_inside,
+    is_of_one_table,
+    savepoint,
+)
 from dj_sessions.backends._watched import (
     columns,
     delete_is_watched,
     goes_alone,
+    load_is_heard,
+    loads_plainly,
     save_is_watched,
 )
+
+#: Databases whose SQL is known to fit, and where a long text can be compared with.
+VENDORS: Final = ("sqlite", "postgresql", "mysql")
+
+#: Fields that have nothing to prepare in a text.
+TEXTS: Final = (CharField, TextField)
+
+#: MySQL's CLIENT_FOUND_ROWS: an UPDATE counts the rows that it found, not those that it changed.
+FOUND_ROWS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +50,19 @@ def loaded_from(row: Any) -> RowRecord | None:
     return RowRecord(row.session_data, row.expire_date, row) if row else None
 
 
+def manager_of(model: Any) -> Any:
+    """Return the manager through which sessions are looked for, as Django's engine does."""
+    return getattr(model, "objects", model._default_manager)
+
+
+def finds_every_row(manager: Any) -> bool:
+    """Tell whether a manager has no query set of its own."""
+    is_own = type(manager).get_queryset is not Manager.get_queryset
+    return not is_own and manager._queryset_class is QuerySet
+
+
 class Rows:
-    """The rows of a model in one database."""
+    """The rows of a model in one database: those that the model's manager finds."""
 
     __slots__ = ("_connection", "_model", "_using")
 
@@ -44,11 +73,9 @@ class Rows:
 
     def instance(self, key: str | None, now: datetime, *, lock: bool = False) -> Any:
         """Return the row of a live session, or None; with ``lock``, as the last save left it."""
-        live = self._model.objects.using(self._using).filter(expire_date__gt=now)
-        if lock:
-            live = live.select_for_update()
+        live = self._found(key).filter(expire_date__gt=now)
         try:
-            return live.get(session_key=key)
+            return (self._locked(live) if lock and can_be_locked(live) else live).get()
         except self._model.DoesNotExist:
             return None
 
@@ -62,11 +89,16 @@ class Rows:
 
     def is_taken(self, key: str) -> bool:
         """Tell whether there is a row, also one that the model's manager hides."""
-        return self._rows(key).exists()
+        return self._stored(key).exists()
+
+    def was_overtaken(self, error: OperationalError) -> bool:
+        """Tell whether a statement failed as others changed the row, and can be sent again."""
+        return is_overtaken(error) and not is_inside(self._connection)
 
     def insert(self, instance: Any) -> None:
         """Insert a row; raises IntegrityError, also if its key is taken."""
-        with savepoint(self._connection):
+        watched = save_is_watched(self._model)
+        with transaction.atomic(using=self._using) if watched else savepoint(self._connection):
             instance.save(force_insert=True, using=self._using)
 
     def replace(self, key: str, instance: Any, expected: str | None, now: datetime) -> bool:
@@ -74,38 +106,114 @@ class Rows:
 
         With None: whatever it has, if its session is live at ``now``.
         """
-        stored = self._rows(key)
-        if expected is None:
-            stored = stored.filter(expire_date__gt=now)
-        else:
-            stored = stored.filter(session_data=expected)
-        if not save_is_watched(self._model):
+        watched = save_is_watched(self._model)
+        same = self._comparing(key, expected, now)
+        if same is not None and not watched:
             with savepoint(self._connection):
-                return stored.update(**columns(instance)) > 0
+                return _update(same, **columns(instance)) > 0
         with transaction.atomic(using=self._using):
-            # An update that changes nothing compares and locks on every database.
-            found = stored.update(expire_date=F("expire_date")) > 0
-            if found:
+            if same is not None:  # an update that changes nothing compares, and locks
+                is_same = _update(same, expire_date=F("expire_date")) > 0
+            else:
+                is_same = _is_same(self._hold(key), expected, now)
+            if is_same and watched:
                 instance.save(force_update=True, using=self._using)
-            return found
+            elif is_same:
+                _update(self._stored(key), **columns(instance))
+            return is_same
+
+    def _comparing(self, key: str, expected: str | None, now: datetime) -> QuerySet[Any] | None:
+        """Return the row if it is as expected, or None where no statement can tell."""
+        is_kept = keeps_payloads(self._model, self._using, self._connection.vendor)
+        if not is_kept or load_is_heard(self._model):
+            return None
+        rows = self._found(key)
+        # What is compared in a subquery is compared before the row is locked.
+        if not is_of_one_table(rows):
+            return None
+        if expected is None:
+            return rows.filter(expire_date__gt=now)
+        return rows.filter(session_data=expected)
+
+    def _hold(self, key: str) -> Any:
+        """Lock the row, in a transaction, and return it as the last save left it, or None."""
+        rows = self._found(key)
+        if self._connection.features.has_select_for_update and can_be_locked(rows):
+            rows = self._locked(rows)
+        else:
+            # Locks on every database. SQLite's lock has to be taken by the first statement.
+            _update(self._stored(key), expire_date=F("expire_date"))
+        return next(iter(rows), None)
+
+    def _locked(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Return rows to be locked, without those that a manager joins to them."""
+        joins = self._connection.features.has_select_for_update_of
+        alone = joins and not self._model._meta.parents
+        return rows.select_for_update(of=("self",) if alone else ())
 
     def remove(self, key: str) -> bool:
         """Delete the row and all that goes along; tell whether there was one."""
+        if self._model.delete is not Model.delete:
+            return self._remove_by_override(key)
         watched = delete_is_watched(self._model)
         if watched or not goes_alone(self._model):
-            return self._remove_with_all_that_goes_along(key, stored=watched)
+            is_looked_for = watched or not finds_every_row(manager_of(self._model))
+            return self._remove_with_all_that_goes_along(key, stored=is_looked_for)
         with savepoint(self._connection):
-            return bool(self._rows(key)._raw_delete(self._using))
+            return bool(self._found(key)._raw_delete(self._using))
+
+    def _remove_by_override(self, key: str) -> bool:
+        """Have the model's own ``delete()`` end the row, whatever that does and returns."""
+        with transaction.atomic(using=self._using):
+            row = self._hold(key)  # so that of two who end it only one finds it
+            if row is None:
+                return False
+            row.is_ended_by_its_store = True
+            row.delete()
+            return True
 
     def _remove_with_all_that_goes_along(self, key: str, *, stored: bool) -> bool:
         """Delete the row as the ORM does; with ``stored``, as somebody will see what it held."""
         with savepoint(self._connection):
-            found = self._model.objects.using(self._using).filter(session_key=key)
-            row = found.first() if stored else self._model(session_key=key)
+            row = self._found(key).first() if stored else self._model(session_key=key)
             if row is None:
                 return False
             row.is_ended_by_its_store = True
             return bool(row.delete(using=self._using)[0])
 
-    def _rows(self, key: str) -> QuerySet[Any]:
+    def _found(self, key: str | None) -> QuerySet[Any]:
+        """Return the row if the model's manager finds it."""
+        return manager_of(self._model).using(self._using).filter(session_key=key)  # type: ignore[no-any-return]
+
+    def _stored(self, key: str) -> QuerySet[Any]:
+        """Return the row, also if the model's manager hides it."""
         return self._model._base_manager.using(self._using).filter(session_key=key)  # type: ignore[no-any-return]
+
+
+def _is_same(row: Any, expected: str | None, now: datetime) -> bool:
+    if row is None:
+        return False
+    return bool(row.expire_date > now if expected is None else row.session_data == expected)
+
+
+def _update(rows: QuerySet[Any], **values: Any) -> int:
+    """Send an UPDATE, as ``save()`` does: past the ``update()`` of a model's own query set."""
+    return QuerySet.update(rows, **values)
+
+
+@cache
+def keeps_payloads(model: Any, using: str, vendor: str) -> bool:
+    """Tell whether a payload is stored as it is loaded, so that the database can compare it."""
+    return (
+        vendor in VENDORS
+        and type(model._meta.get_field("session_data")) in TEXTS
+        and not model._meta.parents
+        and loads_plainly(model)
+        and (vendor != "mysql" or _counts_found_rows(connections[using]))
+    )
+
+
+def _counts_found_rows(connection: Any) -> bool:
+    """Tell whether MariaDB counts a row that an UPDATE leaves as it was: a site may have it not."""
+    flags = connection.get_connection_params().get("client_flag", FOUND_ROWS)
+    return bool(flags & FOUND_ROWS)

@@ -10,6 +10,9 @@ from django.dispatch import Signal
 #: What the names of our own receivers start with. They learn from us what they must know.
 OWN_RECEIVER: Final = "dj_sessions."
 
+#: The methods of a model through which a row is saved.
+SAVING: Final = ("save", "save_base", "_save_table", "_do_insert", "_do_update")
+
 
 def columns(instance: Model) -> dict[str, Any]:
     """Return what ``instance.save()`` would write into the columns of an existing row."""
@@ -20,11 +23,21 @@ def columns(instance: Model) -> dict[str, Any]:
     }
 
 
+def loads_plainly(model: Any) -> bool:
+    """Tell whether a loaded instance has what the columns have: no ``from_db()`` changes it."""
+    from_db = getattr(model.from_db, "__func__", None)
+    return from_db is Model.from_db.__func__ and model.__init__ is Model.__init__  # type: ignore[attr-defined]
+
+
+def load_is_heard(model: type[Model]) -> bool:
+    """Tell whether a receiver must see a loaded instance, which it may change."""
+    return signals.pre_init.has_listeners(model) or signals.post_init.has_listeners(model)
+
+
 def save_is_watched(model: type[Model]) -> bool:
     """Tell whether somebody must see ``save()``: an override, a receiver, a parent's table."""
     return (
-        model.save is not Model.save
-        or model.save_base is not Model.save_base
+        any(getattr(model, name) is not getattr(Model, name) for name in SAVING)
         or bool(model._meta.parents)
         or signals.pre_save.has_listeners(model)
         or signals.post_save.has_listeners(model)

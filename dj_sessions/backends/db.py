@@ -6,23 +6,27 @@ https://docs.djangoproject.com/en/stable/topics/http/sessions/#using-database-ba
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
-from django.db import IntegrityError, connections, router
+from django.db import IntegrityError, OperationalError, connections, router
 from django.utils import timezone
 
 from dj_sessions._twins import Mode, driven, finish, in_sync, in_thread
 from dj_sessions.backends._prepared_rows import rows_of
 from dj_sessions.backends._purge import Purge
 from dj_sessions.backends._purge_rows import RowPurge
-from dj_sessions.backends._rows import RowRecord, Rows, loaded_from
+from dj_sessions.backends._rows import RowRecord, Rows, loaded_from, manager_of
+from dj_sessions.backends._transactions import is_inside
 from dj_sessions.backends._watched import delete_is_watched
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
 from dj_sessions.backends.stored import Record, StoredSession
 
 __all__ = ["CreateError", "SessionBase", "SessionStore", "UpdateError"]
+
+#: Each failed attempt means that somebody else's save succeeded, so a few may follow each other.
+REMOVE_ATTEMPTS: Final = 16
 
 
 class SessionStore(StoredSession):
@@ -119,7 +123,10 @@ class SessionStore(StoredSession):
     ) -> RowRecord | None:
         """Read the row as it is now, and not as a replica or an old snapshot shows it."""
         if self._finds_rows_its_own_way():
-            return loaded_from(await mode(self._get_session_from_db, self._aget_session_from_db))
+            row = await mode(self._get_session_from_db, self._aget_session_from_db)
+            if row is None or not lock:
+                return loaded_from(row)
+            return await mode(self._past_snapshot, self._apast_snapshot, key, loaded_from(row))
         return await mode(self._find_written, self._afind_written, key, lock=lock)
 
     def _finds_rows_its_own_way(self) -> bool:
@@ -128,12 +135,18 @@ class SessionStore(StoredSession):
 
     def _find_written(self, key: str, *, lock: bool) -> RowRecord | None:
         using = router.db_for_write(self.model)
-        return self._find_in(using, key, lock=lock and connections[using].in_atomic_block)
+        return self._find_in(using, key, lock=lock and is_inside(connections[using]))
+
+    def _past_snapshot(self, key: str, found: RowRecord | None) -> RowRecord | None:
+        """Return what was found; inside a transaction, which may show an old row, read anew."""
+        using = router.db_for_write(self.model)
+        return self._find_in(using, key, lock=True) if is_inside(connections[using]) else found
 
     _aread = driven(_read, _read_row)
     _aread_latest = driven(_read_latest, _read_written_row)
     _afind = in_thread(_find)
     _afind_written = in_thread(_find_written)
+    _apast_snapshot = in_thread(_past_snapshot)
 
     def _record(self, data: dict[str, Any]) -> Record:
         return finish(self._row_record(in_sync, data))
@@ -148,7 +161,7 @@ class SessionStore(StoredSession):
     _arecord = driven(_record, _row_record)
 
     def _holds(self, key: str) -> bool:
-        return bool(self.model.objects.filter(session_key=key).exists())
+        return bool(manager_of(self.model).filter(session_key=key).exists())
 
     def _insert(self, key: str, record: RowRecord) -> bool:
         rows = self._rows_to_write(record.instance)
@@ -163,13 +176,25 @@ class SessionStore(StoredSession):
     def _replace(self, key: str, record: RowRecord, expected: Record | None) -> bool:
         payload = None if expected is None else expected.payload
         rows = self._rows_to_write(record.instance)
-        return rows.replace(key, record.instance, payload, timezone.now())
+        try:
+            return rows.replace(key, record.instance, payload, timezone.now())
+        except OperationalError as error:
+            if not rows.was_overtaken(error):
+                raise
+            return False
 
     def _rows_to_write(self, instance: Any) -> Rows:
         return rows_of(self.model, router.db_for_write(self.model, instance=instance))
 
     def _remove(self, key: str) -> bool:
-        return rows_of(self.model, router.db_for_write(self.model)).remove(key)
+        rows = rows_of(self.model, router.db_for_write(self.model))
+        for _ in range(REMOVE_ATTEMPTS - 1):
+            try:
+                return rows.remove(key)
+            except OperationalError as error:
+                if not rows.was_overtaken(error):
+                    raise
+        return rows.remove(key)
 
     @classmethod
     def _purge(cls, now: datetime, batch: int) -> int:
@@ -178,5 +203,5 @@ class SessionStore(StoredSession):
     @classmethod
     def _start_purge(cls, now: datetime) -> Purge:
         model = cls.get_model_class()
-        rows = model.objects.using(router.db_for_write(model))
+        rows = manager_of(model).using(router.db_for_write(model))
         return RowPurge(rows.all(), now, delete_is_watched(model))

@@ -1,7 +1,8 @@
 """Fixtures of this directory: its app installed, an engine chosen, a browser.
 
-`engine(path)` puts an engine into the settings and returns its SessionStore; `browser` visits
-the views of urls.py in the mode of the test.
+`engine(path)` puts an engine into the settings and returns its SessionStore; `keep_in(model)` has
+the engine of the test keep its sessions there; `browser` visits the views of urls.py in the mode
+of the test.
 """
 
 from __future__ import annotations
@@ -54,6 +55,28 @@ def engine(store: Any, settings: Any) -> Callable[[str], Any]:
         return module.SessionStore
 
     return use
+
+
+@pytest.fixture
+def keep_in(store: Any, monkeypatch: Any) -> Callable[..., Any]:
+    """Have the engine keep its sessions in another model; `columns` are made from the row."""
+
+    def subclass(model: Any, **columns: Callable[[Any], Any]) -> Any:
+        class SessionStore(store.SessionStore):  # type: ignore[misc]
+            @classmethod
+            def get_model_class(cls) -> Any:
+                return model
+
+            def create_model_instance(self, data: dict[str, Any]) -> Any:
+                row = super().create_model_instance(data)
+                for name, value_of in columns.items():
+                    setattr(row, name, value_of(row))
+                return row
+
+        monkeypatch.setattr(f"{store.engine}.SessionStore", SessionStore)
+        return SessionStore
+
+    return subclass
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ what it costs to delete one, everywhere.
 
 from __future__ import annotations
 
+import secrets
 from importlib import import_module
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelatio
 from django.contrib.sessions.base_session import AbstractBaseSession as StockAbstractBaseSession
 from django.contrib.sessions.models import Session
 from django.core.cache import caches
+from django.core.exceptions import FieldError
 from django.db import models
 from django.utils import timezone
 
@@ -118,6 +120,81 @@ class TrackedSession(AbstractBaseSession):
         prefix = getattr(self.get_session_store_class(), "cache_key_prefix", None)
         if prefix is not None:
             caches[settings.SESSION_CACHE_ALIAS].delete(prefix + self.session_key)
+
+
+class StandingManager(BaseSessionManager):
+    def get_queryset(self) -> Any:
+        return super().get_queryset().filter(revoked=False)
+
+
+class RevocableSession(AbstractBaseSession):
+    """A session of which a trace is left: its end marks the row, which `objects` then hides."""
+
+    revoked = models.BooleanField(default=False)
+
+    everything = models.Manager()
+    objects = StandingManager()
+
+    class Meta(AbstractBaseSession.Meta):
+        app_label = APP
+
+    def delete(self) -> None:  # type: ignore[override]
+        RevocableSession.everything.filter(pk=self.pk).update(revoked=True)
+
+
+class BareSession(models.Model):
+    """A session that is written on no base, with a manager of another name."""
+
+    session_key = models.CharField(max_length=40, primary_key=True)
+    session_data = models.TextField()
+    expire_date = models.DateTimeField()
+
+    rows = models.Manager()
+
+    class Meta:
+        app_label = APP
+
+    def __str__(self) -> str:
+        return str(self.session_key)
+
+
+class SealedField(models.TextField):
+    """Seals a text anew each time, as encryption with a nonce does, and so allows no lookups."""
+
+    def get_prep_value(self, value: Any) -> str:
+        return f"{secrets.token_hex(8)}{super().get_prep_value(value)[::-1]}"
+
+    def from_db_value(self, value: str, *rest: Any) -> str:
+        return value[16:][::-1]
+
+    def get_lookup(self, name: str) -> Any:
+        raise FieldError(f"what is sealed has no {name}")
+
+
+class SealedSession(AbstractBaseSession):
+    """A session that a field seals."""
+
+    session_data = SealedField()
+
+    class Meta(AbstractBaseSession.Meta):
+        app_label = APP
+
+
+class TurnedSession(AbstractBaseSession):
+    """A session that the model itself seals, when it is saved and loaded."""
+
+    class Meta(AbstractBaseSession.Meta):
+        app_label = APP
+
+    @classmethod
+    def from_db(cls, *args: Any) -> Any:
+        row = super().from_db(*args)
+        row.session_data = row.session_data[::-1]
+        return row
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.session_data = self.session_data[::-1]
+        super().save(*args, **kwargs)
 
 
 class NamedSession(AbstractBaseSession):

@@ -37,28 +37,6 @@ def key(store, mode):
     return session.session_key
 
 
-@pytest.fixture
-def use(store, monkeypatch):
-    """Have the engine keep its sessions in another model."""
-
-    def subclass(model, **columns):
-        class SessionStore(store.SessionStore):
-            @classmethod
-            def get_model_class(cls):
-                return model
-
-            def create_model_instance(self, data):
-                row = super().create_model_instance(data)
-                for name, value_of in columns.items():
-                    setattr(row, name, value_of(row))
-                return row
-
-        monkeypatch.setattr(f"{store.engine}.SessionStore", SessionStore)
-        return SessionStore
-
-    return subclass
-
-
 def public_id(row):
     return uuid.uuid5(uuid.NAMESPACE_OID, row.session_key)
 
@@ -108,8 +86,8 @@ def test_a_protected_session_does_not_end(store, mode, key, monkeypatch):
 
 @pytest.mark.stores("db")
 @pytest.mark.parametrize("end", ["delete", "flush", "cycle_key"])
-def test_rows_that_point_at_another_column_of_the_session_go_too(use, mode, end):
-    SessionStore = use(NamedSession, public_id=public_id)
+def test_rows_that_point_at_another_column_of_the_session_go_too(keep_in, mode, end):
+    SessionStore = keep_in(NamedSession, public_id=public_id)
     session = mode.wrap(SessionStore())
     session.set("colour", "green")
     session.save()
@@ -134,8 +112,8 @@ def test_rows_of_which_the_session_does_not_know_go_too(store, mode, key, end):
 
 
 @pytest.mark.parametrize("end", ["delete", "flush", "cycle_key"])
-def test_rows_of_other_tables_that_belong_to_the_session_go_too(use, mode, end):
-    session = mode.wrap(use(TaggedSession)())
+def test_rows_of_other_tables_that_belong_to_the_session_go_too(keep_in, mode, end):
+    session = mode.wrap(keep_in(TaggedSession)())
     session.set("colour", "green")
     session.save()
     row = TaggedSession.objects.get()
@@ -149,8 +127,8 @@ def test_rows_of_other_tables_that_belong_to_the_session_go_too(use, mode, end):
 
 
 @pytest.mark.stores("db")
-def test_a_session_in_two_tables_is_written_and_ends_in_both(use, mode):
-    SessionStore = use(InheritedSession)
+def test_a_session_in_two_tables_is_written_and_ends_in_both(keep_in, mode):
+    SessionStore = keep_in(InheritedSession)
     session = mode.wrap(SessionStore())
     session.set("colour", "green")
     session.save()
