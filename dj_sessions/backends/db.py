@@ -5,6 +5,7 @@ https://docs.djangoproject.com/en/stable/topics/http/sessions/#using-database-ba
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -85,10 +86,13 @@ class SessionStore(StoredSession):
         found = map(self._find_instance, self._places_to_read())
         return next(filter(None, found), None)
 
-    def _places_to_read(self) -> list[str]:
-        return list(
-            dict.fromkeys((router.db_for_read(self.model), router.db_for_write(self.model)))
-        )
+    def _places_to_read(self) -> Iterator[str]:
+        read = router.db_for_read(self.model)
+        yield read
+        # A router may take the question for a write, and so is asked only after a miss.
+        written = router.db_for_write(self.model)
+        if written != read:
+            yield written
 
     def _find_instance(self, using: str) -> Any:
         return rows_of(self.model, using).instance(self._session_key, timezone.now())

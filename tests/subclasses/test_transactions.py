@@ -13,6 +13,7 @@ from django.db.models import signals
 
 from dj_sessions.backends._prepared_rows import _prepared
 from dj_sessions.backends._rows import keeps_payloads
+from tests import router
 from tests.stores import in_thread
 from tests.subclasses import engines
 from tests.subclasses.models import AccountSession
@@ -223,3 +224,23 @@ def test_what_is_committed_by_hand_is_read(store):
     finally:
         transaction.set_autocommit(True, using=store.database)
     assert dict(store.SessionStore(session.session_key).items()) == {"colour": "red"}
+
+
+@pytest.mark.stores("db")
+def test_a_read_that_finds_the_session_asks_no_router_for_a_place_to_write(
+    store, open_session, monkeypatch
+):
+    """Some take that question for a write, and send what follows to the primary."""
+    key = saved(open_session, colour="green")
+    asked = []
+    original = router.Router.db_for_write
+
+    def db_for_write(self, model, **hints):
+        asked.append(model)
+        return original(self, model, **hints)
+
+    monkeypatch.setattr(router.Router, "db_for_write", db_for_write)
+    assert open_session(key).get("colour") == "green"
+    assert asked == []
+    assert open_session("a" * 32).get("colour") is None
+    assert asked == [AccountSession]
