@@ -297,8 +297,13 @@ def test_they_end(open_joined):
     assert not DeviceSession._base_manager.exists()
 
 
-def test_they_are_cleared(open_joined):
+@pytest.mark.parametrize("where", ["in a transaction", "in autocommit"])
+def test_they_are_cleared(store, open_joined, where):
     saved(open_joined, colour="green")
     DeviceSession._base_manager.update(expire_date=timezone.now() - timedelta(days=1))
-    open_joined().clear_expired()
+    if where == "in autocommit":
+        open_joined().clear_expired()
+    else:
+        with transaction.atomic(using=store.database):
+            open_joined().clear_expired()
     assert not DeviceSession._base_manager.exists()
