@@ -187,8 +187,8 @@ class TurnedSession(AbstractBaseSession):
         app_label = APP
 
     @classmethod
-    def from_db(cls, *args: Any) -> Any:
-        row = super().from_db(*args)
+    def from_db(cls, *args: Any, **kwargs: Any) -> Any:
+        row = super().from_db(*args, **kwargs)
         row.session_data = row.session_data[::-1]
         return row
 
