@@ -34,7 +34,7 @@ LOCAL_CACHE_METHODS = (
 
 
 #: What goes past those methods.
-LOCAL_SWAP_METHODS = ("read", "read_copy", "swap", "write_copy", "void_copy")
+LOCAL_SWAP_METHODS = ("read", "read_copy", "swap", "take", "write_copy", "void_copy")
 
 
 @contextmanager

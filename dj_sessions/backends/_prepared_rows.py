@@ -59,6 +59,7 @@ class Statements:
         self.replace = f"UPDATE {table} SET {to} WHERE {key} AND {same}"  # noqa: S608
         self.replace_live = f"UPDATE {table} SET {to} WHERE {key} AND {live}"  # noqa: S608
         self.remove = f"DELETE FROM {table} WHERE {key}"  # noqa: S608
+        self.take = f"DELETE FROM {table} WHERE {key} AND {same}"  # noqa: S608
         self.lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
         expiry: Any = model._meta.get_field("expire_date")
         self.expiry = expiry.get_col(model._meta.db_table)
@@ -120,6 +121,11 @@ class PreparedRows(Rows):
         if delete_is_watched(self._model) or not goes_alone(self._model):
             return super().remove(key)
         return self._execute(self._sql.remove, (key,)) > 0
+
+    def take(self, key: str, expected: str, now: datetime) -> bool:
+        if delete_is_watched(self._model) or not goes_alone(self._model):
+            return super().take(key, expected, now)
+        return self._execute(self._sql.take, (key, expected)) > 0
 
     def _execute(self, sql: str, parameters: tuple[Any, ...]) -> int:
         with savepoint(self._connection), self._connection.cursor() as cursor:

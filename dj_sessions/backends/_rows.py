@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -95,6 +96,15 @@ class Rows:
         """Tell whether a statement failed as others changed the row, and can be sent again."""
         return is_overtaken(error) and not is_inside(self._connection)
 
+    def is_done(self, change: Callable[[], bool]) -> bool:
+        """Return what ``change`` returns, which compares: False if it was overtaken."""
+        try:
+            return change()
+        except OperationalError as error:
+            if not self.was_overtaken(error):
+                raise
+            return False
+
     def insert(self, instance: Any) -> None:
         """Insert a row; raises IntegrityError, also if its key is taken."""
         watched = save_is_watched(self._model)
@@ -112,15 +122,30 @@ class Rows:
             with savepoint(self._connection):
                 return _update(same, **columns(instance)) > 0
         with transaction.atomic(using=self._using):
-            if same is not None:  # an update that changes nothing compares, and locks
-                is_same = _update(same, expire_date=F("expire_date")) > 0
-            else:
-                is_same = _is_same(self._hold(key), expected, now)
+            is_same = self._hold_same(key, same, expected, now)
             if is_same and watched:
                 instance.save(force_update=True, using=self._using)
             elif is_same:
                 _update(self._stored(key), **columns(instance))
             return is_same
+
+    def take(self, key: str, expected: str, now: datetime) -> bool:
+        """Delete the row that has the payload ``expected``, as ``remove()`` does."""
+        same = self._comparing(key, expected, now)
+        if same is not None and goes_alone(self._model) and not delete_is_watched(self._model):
+            with savepoint(self._connection):
+                return bool(same._raw_delete(self._using))
+        with transaction.atomic(using=self._using):
+            return self._hold_same(key, same, expected, now) and self.remove(key)
+
+    def _hold_same(
+        self, key: str, same: QuerySet[Any] | None, expected: str | None, now: datetime
+    ) -> bool:
+        """Lock the row, in a transaction, and tell whether it is as expected."""
+        if same is None:
+            return _is_same(self._hold(key), expected, now)
+        # An update that changes nothing compares, and locks.
+        return _update(same, expire_date=F("expire_date")) > 0
 
     def _comparing(self, key: str, expected: str | None, now: datetime) -> QuerySet[Any] | None:
         """Return the row if it is as expected, or None where no statement can tell."""

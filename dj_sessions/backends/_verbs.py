@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from dj_sessions import _payload
-from dj_sessions._twins import at_once, in_thread
+from dj_sessions._twins import at_once, in_thread, twin_of
 from dj_sessions.backends._record import Record
 from dj_sessions.backends.base import SessionBase
 
@@ -36,6 +36,18 @@ class StorageVerbs(SessionBase):
     def _remove(self, key: str) -> bool:
         """Remove what is stored; tell whether there was anything."""
         raise _not_provided(type(self), "_remove")
+
+    def _take(self, key: str, expected: Record | None) -> bool:
+        """Remove what is stored if it is ``expected`` (None: anything); tell whether it was.
+
+        A store that cannot compare removes it in any case: what another request saved since it
+        was read does not follow the session to its new key.
+        """
+        return self._remove(key)
+
+    @twin_of(_take)
+    async def _atake(self, key: str, expected: Record | None) -> bool:
+        return await self._aremove(key)
 
     def _holds(self, key: str) -> bool:
         """Tell whether anything is stored, expired or not."""

@@ -49,6 +49,8 @@ class SessionBase(Twinned, SessionLifetime):
     #: Held by the task that loads; and the thread whose sync code waits for that task, if any.
     _loading: tuple[asyncio.Lock, object] | None = None
     _serializer: Any = None
+    #: What is stored, as last seen, where the store compares with it.
+    _baseline: Any = None
 
     def __init__(self, session_key: str | None = None) -> None:
         self._session_key = session_key
@@ -211,13 +213,13 @@ class SessionBase(Twinned, SessionLifetime):
 
     async def _cycle_key(self, mode: Mode) -> None:
         data = await mode(self._get_session, self._aget_session)
-        key = self._session_key
+        key, baseline = self._session_key, self._baseline
         await mode(self.create, self.acreate)
         self._session_cache = data
         if key:
-            await self._leave_key(mode, key)
+            await self._leave_key(mode, key, baseline)
 
-    async def _leave_key(self, mode: Mode, key: str) -> None:
+    async def _leave_key(self, mode: Mode, key: str, baseline: Any) -> None:
         """End the session under ``key``, which has moved to another one."""
         await mode(self.delete, self.adelete, key)
 

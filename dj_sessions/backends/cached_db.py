@@ -182,5 +182,9 @@ class SessionStore(CacheUser, DBStore):
         self._copies.end(self._cache_key_of(key))
         return super()._remove(key)
 
+    def _take(self, key: str, expected: Record | None) -> bool:
+        self._copies.end(self._cache_key_of(key))
+        return super()._take(key, expected)
+
     _arecord = driven(DBStore._record, _row_record)
     _acopy_read = in_thread(_copy_read)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from django.apps import apps
@@ -180,12 +181,7 @@ class SessionStore(StoredSession):
     def _replace(self, key: str, record: RowRecord, expected: Record | None) -> bool:
         payload = None if expected is None else expected.payload
         rows = self._rows_to_write(record.instance)
-        try:
-            return rows.replace(key, record.instance, payload, timezone.now())
-        except OperationalError as error:
-            if not rows.was_overtaken(error):
-                raise
-            return False
+        return rows.is_done(partial(rows.replace, key, record.instance, payload, timezone.now()))
 
     def _rows_to_write(self, instance: Any) -> Rows:
         return rows_of(self.model, router.db_for_write(self.model, instance=instance))
@@ -199,6 +195,12 @@ class SessionStore(StoredSession):
                 if not rows.was_overtaken(error):
                     raise
         return rows.remove(key)
+
+    def _take(self, key: str, expected: Record | None) -> bool:
+        if expected is None:
+            return self._remove(key)
+        rows = rows_of(self.model, router.db_for_write(self.model))
+        return rows.is_done(partial(rows.take, key, expected.payload, timezone.now()))
 
     @classmethod
     def _purge(cls, now: datetime, batch: int) -> int:

@@ -125,6 +125,11 @@ class SessionStore(StoredSession):
     def _remove(self, key: str) -> bool:
         return self._remove_if(key, lambda content: True)
 
+    def _take(self, key: str, expected: Record | None) -> bool:
+        if expected is None:
+            return self._remove(key)
+        return self._remove_if(key, lambda file: self._is_replaceable(file, expected))
+
     def _remove_if(self, key: str, condition: Callable[[int], bool]) -> bool:
         path = self._key_to_file(key)
         with _files.locked(path) as file:

@@ -12,8 +12,9 @@ raises the store's own error, which nobody turns into "no session".
 =====================================  ======  =================================================
 
 Around them: ``_holds(key)`` answers ``exists()``, ``_read_latest(key)`` reads past any cache,
-``_record(data)`` makes the record to store and ``_data(record)`` reads it. The async twin of
-each follows by itself: one thread hop, unless the store writes its own.
+``_take(key, expected)`` removes only what is as expected, ``_record(data)`` makes the record to
+store and ``_data(record)`` reads it. The async twin of each follows by itself: one thread hop,
+unless the store writes its own.
 """
 
 from __future__ import annotations
@@ -160,7 +161,8 @@ class StoredSession(StorageVerbs):
         self._baseline = Record(record.payload)
 
     async def _save_over(self, mode: Mode, key: str, data: dict[str, Any]) -> None:
-        expected = await self._swappable(mode, key, self._baseline)
+        baseline = self._baseline
+        expected = await self._swappable(mode, key, baseline)
         for _ in range(SAVE_ATTEMPTS):
             if mode is in_sync:
                 record = self._record(data)
@@ -171,16 +173,31 @@ class StoredSession(StorageVerbs):
             if replaced:
                 self._baseline = Record(record.payload)
                 return
-            current = await mode(self._read_latest, self._aread_latest, key)
-            theirs = None if current is None else self._data(current)
-            if current is None or await self._expired(mode, current, theirs or {}):
+            current, theirs = await self._stored_now(mode, key)
+            if current is None:
                 raise UpdateError("The session was deleted while it was in use.")
             if expected is not None:
-                if theirs is not None:  # what is corrupt is replaced
-                    base = self._data(expected) or {}
-                    take_over(data, base, theirs, self.resolve_conflict)
-                expected = self._baseline = current
+                self._merge(data, baseline, theirs)
+                baseline = expected = self._baseline = current
         raise SessionConflict(SAVE_ATTEMPTS)
+
+    async def _stored_now(
+        self, mode: Mode, key: str
+    ) -> tuple[Record | None, dict[str, Any] | None]:
+        """Return what is stored, past any cache, and its data: None where it is corrupt."""
+        record = await mode(self._read_latest, self._aread_latest, key)
+        data = None if record is None else self._data(record)
+        if record is None or await self._expired(mode, record, data or {}):
+            return None, None
+        return record, data
+
+    def _merge(
+        self, data: dict[str, Any], baseline: Record | None, theirs: dict[str, Any] | None
+    ) -> None:
+        """Take over into ``data`` what others have changed; what is corrupt is replaced."""
+        if baseline is not None and theirs is not None:
+            # Of what was read: the text that it is expected to have cannot always be made again.
+            take_over(data, self._data(baseline) or {}, theirs, self.resolve_conflict)
 
     def resolve_conflict(self, name: str, base: Any, ours: Any, theirs: Any) -> Any:
         """Return the value of a key that this session and another request's changed apart.
@@ -209,11 +226,28 @@ class StoredSession(StorageVerbs):
         await self._prepare(mode, key)
         return await mode(self._remove, self._aremove, key)
 
-    async def _leave_key(self, mode: Mode, key: str) -> None:
+    async def _leave_key(self, mode: Mode, key: str, baseline: Record | None) -> None:
         if self._deletes_its_own_way():
-            await super()._leave_key(mode, key)
-        elif not await self._end(mode, key) and AUTHENTICATED in self._session_cache:
-            await self._flush(mode)  # that login is not carried over to the new key
+            await super()._leave_key(mode, key, baseline)
+            return
+        await self._prepare(mode, key)
+        expected = await self._swappable(mode, key, baseline)
+        for _ in range(SAVE_ATTEMPTS):
+            if await mode(self._take, self._atake, key, expected):
+                return
+            current, theirs = await self._stored_now(mode, key)
+            if current is None:
+                await self._end_missed_login(mode)
+                return
+            self._merge(self._session_cache, baseline, theirs)
+            await mode(self.save, self.asave)
+            baseline = expected = current
+        raise SessionConflict(SAVE_ATTEMPTS)
+
+    async def _end_missed_login(self, mode: Mode) -> None:
+        """Carry nothing over to the new key of a login that was ended under the old one."""
+        if AUTHENTICATED in self._session_cache:
+            await self._flush(mode)
             raise SessionEnded("The session was ended while its key was being changed.")
 
     def _deletes_its_own_way(self) -> bool:

@@ -5,6 +5,7 @@ from django.contrib.auth import SESSION_KEY
 
 from dj_sessions.backends.stored import ABSENT
 from dj_sessions.exceptions import SessionEnded, SessionInterrupted, UpdateError
+from tests.contract.moments import before
 
 pytestmark = pytest.mark.stores(server_side=True)
 
@@ -117,6 +118,50 @@ def test_nothing_is_left_of_it_in_the_store(store, save, reopen):
         moving.cycle_key()
     [new] = made
     assert not store.SessionStore().exists(new)
+
+
+@pytest.fixture
+def moving(save, reopen):
+    """A session that was read, has a change, and is about to get another key."""
+    session = reopen(save(cart=["apple"], colour="green", size=3))
+    session.set("colour", "red")
+    return session
+
+
+def put_and_remove(store, key):
+    other = store.SessionStore(key)
+    other["cart"] = ["apple", "pear"]
+    del other["size"]
+    other.save()
+
+
+def test_what_others_saved_meanwhile_follows_a_session_to_its_new_key(store, moving, reopen):
+    old = moving.raw.session_key
+    put_and_remove(store, old)
+    moving.cycle_key()
+    moving.set("user", "ada")
+    moving.save()
+    expected = {"cart": ["apple", "pear"], "colour": "red", "user": "ada"}
+    assert stored(moving, reopen) == expected
+    assert not store.SessionStore().exists(old)
+
+
+def test_and_so_does_what_they_save_at_the_last_moment(store, moving, reopen):
+    old = moving.raw.session_key
+    with before(store.SessionStore, "_take", lambda: put_and_remove(store, old)):
+        moving.cycle_key()
+    assert stored(moving, reopen) == {"cart": ["apple", "pear"], "colour": "red"}
+    assert not store.SessionStore().exists(old)
+
+
+def test_what_was_cleared_takes_nothing_along(store, moving, reopen):
+    old = moving.raw.session_key
+    put_and_remove(store, old)
+    moving.clear()
+    moving.set("only", "this")
+    moving.cycle_key()
+    assert stored(moving, reopen) == {"only": "this"}
+    assert not store.SessionStore().exists(old)
 
 
 def test_a_visitor_who_logs_in_twice_at_once_is_logged_in_twice(save, reopen):

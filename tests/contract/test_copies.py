@@ -118,6 +118,29 @@ def test_what_two_requests_change_that_both_read_the_copy_is_kept(key, reopen):
     assert dict(reopen(key).items()) == expected
 
 
+SERIALIZERS = ["JSONSerializer", "FastJSONSerializer"]
+
+
+@pytest.mark.parametrize(("before", "now"), [SERIALIZERS, SERIALIZERS[::-1]])
+def test_what_is_removed_stays_so_though_the_payload_cannot_be_made_again(
+    store, save, reopen, settings, caplog, before, now
+):
+    """What the row holds is then not what the copy is made to, and that is nobody's change."""
+    settings.SESSION_SERIALIZER = f"dj_sessions.serializers.{before}"
+    key = save(cart=["apple"] * 300, colour="gr\N{LATIN SMALL LETTER U WITH DIAERESIS}n", size=3)
+    settings.SESSION_SERIALIZER = f"dj_sessions.serializers.{now}"
+    one, other = reopen(key), reopen(key)
+    for session in (one, other):
+        assert session.get("size") == 3
+    one.pop("cart")
+    one.save()
+    other.set("size", 4)
+    other.save()
+    expected = {"colour": "gr\N{LATIN SMALL LETTER U WITH DIAERESIS}n", "size": 4}
+    assert dict(reopen(key).items()) == expected
+    assert not caplog.records
+
+
 def test_what_was_read_from_the_cache_is_saved_by_one_statement_and_one_round_trip(
     store, key, reopen
 ):
