@@ -85,7 +85,10 @@ class SessionStore(StoredSession):
         not know is looked up where sessions are written.
         """
         found = map(self._find_instance, self._places_to_read())
-        return next(filter(None, found), None)
+        row = next(filter(None, found), None)
+        if row is None:
+            self._session_key = None  # also for an override that takes it for granted, and fails
+        return row
 
     def _places_to_read(self) -> Iterator[str]:
         read = router.db_for_read(self.model)
@@ -127,7 +130,7 @@ class SessionStore(StoredSession):
         self, mode: Mode, key: str, *, lock: bool = True
     ) -> RowRecord | None:
         """Read the row as it is now, and not as a replica or an old snapshot shows it."""
-        if self._finds_rows_its_own_way():
+        if self._finds_rows_its_own_way() and key == self._session_key:
             row = await mode(self._get_session_from_db, self._aget_session_from_db)
             if row is None or not lock:
                 return loaded_from(row)

@@ -307,3 +307,37 @@ def test_they_are_cleared(store, open_joined, where):
         with transaction.atomic(using=store.database):
             open_joined().clear_expired()
     assert not DeviceSession._base_manager.exists()
+
+
+# -- a way of its own to find rows
+
+
+@pytest.fixture
+def finding(store, mode):
+    """Open sessions of an engine that takes it for granted that there is a row."""
+
+    class SessionStore(store.SessionStore):
+        def _get_session_from_db(self):
+            row = super()._get_session_from_db()
+            self.ends = row.expire_date
+            return row
+
+    return lambda key=None: mode.wrap(SessionStore(key))
+
+
+def test_an_override_that_fails_without_a_row_leaves_no_key_to_fail_with_again(finding):
+    session = finding("a" * 32)
+    with pytest.raises(AttributeError, match="expire_date"):
+        session.get("colour")
+    assert session.raw.is_empty()
+
+
+def test_what_others_saved_follows_a_session_that_is_found_in_its_own_way(finding):
+    key = saved(finding, colour="green")
+    moving, other = finding(key), finding(key)
+    for session in (moving, other):
+        assert session.get("colour") == "green"
+    other.set("cart", ["tea"])
+    other.save()
+    moving.cycle_key()
+    assert dict(finding(moving.raw.session_key).items()) == {"colour": "green", "cart": ["tea"]}
