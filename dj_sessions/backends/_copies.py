@@ -3,9 +3,9 @@
 Three entries of the cache take part:
 
 - the *copy*, under the name and in the form that Django's own engine uses;
-- its *voucher*: fingerprints of the generation and of the copy, and what the database's payload
-  has beyond the data. A copy without a fitting voucher counts for nothing, and the database is
-  asked;
+- its *voucher*: a fingerprint of the generation, the name and the copy, and what the database's
+  payload has beyond the data. A copy without a fitting voucher counts for nothing, and the
+  database is asked;
 - the *generation* of all vouchers, a random word. Another word, and none of them counts.
 
 Whoever read the session writes its copy only if the voucher still is as it was before reading.
@@ -25,7 +25,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from dj_sessions._payload import UNREADABLE
 from dj_sessions.backends import _outage
-from dj_sessions.backends._caches import CacheSwap, Names, swap_of
+from dj_sessions.backends._caches import CacheSwap, Names, digest, swap_of
 
 #: Seconds for which a request may be stuck between reading a session and copying it.
 ENDED_AGE: Final = 3600
@@ -91,14 +91,15 @@ class Copies:
             return HIDDEN
         if copy is None or known is None:
             return Sight(voucher=voucher)
-        vouched = self._vouched(known, copy)
+        vouched = self._vouched(known, name, copy)
         if not said.startswith(vouched):
             return Sight(voucher=voucher)
         return Sight(copy, said.removeprefix(vouched), voucher)
 
-    def _vouched(self, generation: Generation, copy: Any) -> str:
-        """Return what a voucher says of both."""
-        return f"{generation.fingerprint} {self.swap.fingerprint(copy)} "
+    def _vouched(self, generation: Generation, name: str, copy: Any) -> str:
+        """Return what a voucher says of them; of the name, so that it vouches for no other's."""
+        parts = generation.fingerprint, name, self.swap.fingerprint(copy)
+        return f"{digest(' '.join(parts).encode())} "
 
     def write(
         self, name: str, data: dict[str, Any], remainder: str, age: int, sight: Sight
@@ -129,7 +130,7 @@ class Copies:
         swap, raw = self.swap, self.swap.encode(data)
         for _ in range(2):  # the generation as remembered, and as it is
             generation = self._generation()
-            voucher = swap.encode(self._vouched(generation, raw) + remainder)
+            voucher = swap.encode(self._vouched(generation, name, raw) + remainder)
             entries = raw, voucher, generation.raw
             wrote = swap.write_copy(self._names(name), entries, sight.voucher, age)
             if wrote is not None:

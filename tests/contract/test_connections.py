@@ -86,6 +86,64 @@ def test_the_pool_is_asked_for_a_connection_once(store, monkeypatch):
     assert client.get("unknown") is None
 
 
+class TimeLimit(BaseException):
+    """What a signal raises wherever the program is."""
+
+
+@pytest.mark.stores("cache", cache=("redis", "django_redis"))
+def test_an_answer_that_nobody_waited_for_is_no_answer_to_the_next_command(store, monkeypatch):
+    client = swap_of(caches[store.cache]).client
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(client, "parse_response", raise_time_limit)
+            with pytest.raises(TimeLimit):
+                client.blpop("nothing", 0.1)  # answers later
+        assert client.echo("own") == b"own"
+
+
+def raise_time_limit(*arguments, **options):
+    raise TimeLimit
+
+
+@pytest.mark.stores("cache", cache=("redis", "django_redis"))
+@pytest.mark.parametrize("where", ["_connections._is_open", "Connection.should_reconnect"])
+def test_a_time_limit_costs_the_pool_no_connection(store, monkeypatch, where):
+    client = swap_of(caches[store.cache]).client
+    pool = client.connection_pool
+    assert client.echo("own") == b"own"
+    lent = len(pool._in_use_connections)  # with the one that lies there
+    holder, name = where.split(".")
+    with monkeypatch.context() as patch:
+        patch.setattr(globals()[holder], name, raise_time_limit)
+        with pytest.raises(TimeLimit):
+            client.get("unknown")
+    assert len(pool._in_use_connections) < lent
+    assert client.echo("own") == b"own"
+
+
+@pytest.mark.stores("cache", cache=("redis", "django_redis"))
+def test_a_connection_that_was_not_greeted_to_the_end_is_not_used(store, monkeypatch):
+    client = swap_of(caches[store.cache]).client
+    client.connection_pool.disconnect()
+    with monkeypatch.context() as patch:
+        patch.setattr(Connection, "read_response", raise_time_limit)
+        with pytest.raises(TimeLimit):
+            client.get("unknown")
+    assert not any(other._sock for other in client.connection_pool._available_connections)
+    assert client.echo("own") == b"own"
+
+
+@pytest.mark.stores("cache", cache=("redis", "django_redis"))
+def test_a_connection_is_kept_while_an_older_error_is_handled(store):
+    client = swap_of(caches[store.cache]).client
+    try:
+        raise LookupError
+    except LookupError:
+        number = client.client_id()
+        assert client.client_id() == number
+    assert client.client_id() == number
+
+
 class OwnPools(RedisCacheClient):
     """A client that finds its pools in a way of its own."""
 

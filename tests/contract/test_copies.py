@@ -229,6 +229,16 @@ def test_a_copy_that_another_program_wrote_does_not_count(store, key, reopen):
     assert reopen(key).get("colour") == "green"
 
 
+def test_a_copy_of_another_session_does_not_count(store, key, save, reopen):
+    """As under a cache client that took the answer of another command for its own."""
+    other = save(colour="of another", _auth_user_id="2")
+    cache = caches[store.cache]
+    for entry in ("", ".voucher"):
+        name = f"{cached_db.KEY_PREFIX}{{}}{entry}"
+        cache.set(name.format(key), cache.get(name.format(other)), 60)
+    assert reopen(key).get("colour") == "green"
+
+
 def test_a_new_generation_ends_the_trust_in_all_copies(store, key, reopen):
     reopen(key).get("colour")
     caches[store.cache].set(f"{cached_db.KEY_PREFIX}.generation", "another", None)

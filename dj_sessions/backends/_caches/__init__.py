@@ -13,12 +13,12 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.memcached import PyMemcacheCache
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 
-from dj_sessions.backends._caches.any import CacheSwap, Names
+from dj_sessions.backends._caches.any import CacheSwap, Names, digest
 from dj_sessions.backends._caches.locmem import LocMemSwap
 from dj_sessions.backends._caches.memcached import MemcachedSwap
 from dj_sessions.backends._caches.redis import DjangoRedisSwap, RedisSwap
 
-__all__ = ["CacheSwap", "Names", "swap_of"]
+__all__ = ["CacheSwap", "Names", "digest", "swap_of"]
 
 
 def swap_of(cache: Any) -> CacheSwap:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 from collections import deque
 from copy import copy
 from typing import Any, Final
@@ -32,21 +33,48 @@ class QuickPool:
         self._kept = kept
 
     def get_connection(self, *arguments: Any, **options: Any) -> Any:
+        connection = self._pop() or self._borrow(*arguments, **options)
+        connection.lent_while = id(sys.exception())
+        return connection
+
+    def _pop(self) -> Any:
         try:
             connection = self._used.pop()
         except IndexError:
-            return self._pool.get_connection(*arguments, **options)
-        if connection.pid == os.getpid() and _is_open(connection):
+            return None
+        try:
+            is_as_it_was = connection.pid == os.getpid() and _is_open(connection)
+        except BaseException:  # a time limit, which shall not cost the pool a connection
+            self._pool.release(connection)
+            raise
+        if is_as_it_was:
             return connection
         self._pool.release(connection)  # and if another process made it, that is the end of it
-        return self._pool.get_connection(*arguments, **options)
+        return None
+
+    def _borrow(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            return self._pool.get_connection(*arguments, **options)
+        except BaseException:
+            # The pool keeps a connection that was interrupted while it shook hands with the server.
+            self._pool.disconnect(inuse_connections=False)
+            raise
 
     def release(self, connection: Any) -> None:
-        wants_to_go = getattr(connection, "should_reconnect", bool)
-        if len(self._used) < self._kept and not wants_to_go():
-            self._used.append(connection)
-        else:
+        try:
+            is_kept = self._is_at_rest(connection) and len(self._used) < self._kept
+        except BaseException:
             self._pool.release(connection)
+            raise
+        (self._used.append if is_kept else self._pool.release)(connection)
+
+    def _is_at_rest(self, connection: Any) -> bool:
+        if id(sys.exception()) != connection.lent_while:
+            # A time limit may strike between a command and its answer. The next command, perhaps
+            # another visitor's, would take that answer for its own.
+            connection.disconnect()
+            return False
+        return not getattr(connection, "should_reconnect", bool)()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._pool, name)
