@@ -21,16 +21,19 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
 from dj_sessions._payload import UNREADABLE
 from dj_sessions.backends import _outage
-from dj_sessions.backends._caches import CacheSwap, Names, digest, swap_of
+from dj_sessions.backends._caches import CacheSwap, MadeNames, Names, digest, swap_of
 
 #: Seconds for which a request may be stuck between reading a session and copying it.
 ENDED_AGE: Final = 3600
 #: Seconds for which a transaction that changed a session may be open.
 BUSY_AGE: Final = 600
+#: The age of what never ends.
+FOREVER: Final[Any] = None
 
 ENDED: Final = "ended"
 BUSY: Final = "busy"
@@ -121,7 +124,7 @@ class Copies:
         if written is HIDDEN:
             self.doubt(name)
         elif written is None:  # to try again at once would take as long
-            self.outage.tell_later(name, self._void(name, *self._doubt()), self._renew)
+            self._tell_later(name, *_doubt())
         return written or HIDDEN
 
     def _write(
@@ -140,45 +143,42 @@ class Copies:
 
     def doubt(self, name: str) -> None:
         """Have the next reader ask the database; a session that has ended stays so."""
-        self._tell(name, self._void(name, *self._doubt()))
+        self._tell(name, *_doubt())
 
     def busy(self, name: str) -> None:
         """Have every reader ask the database until the transaction is over."""
-        self._tell(name, self._void(name, BUSY, BUSY_AGE, ENDED))
+        self._tell(name, BUSY, BUSY_AGE, ENDED)
 
     def end(self, name: str) -> None:
         """Have every reader ask the database, and who is asking it already keep no copy."""
-        self._tell(name, self._void(name, ENDED, ENDED_AGE))
+        self._tell(name, ENDED, ENDED_AGE)
 
-    def _doubt(self) -> tuple[str, int, str]:
-        return f"doubt {secrets.token_hex(8)}", ENDED_AGE, ENDED
+    def _tell(self, name: str, mark: str, age: int, *keep: str) -> None:
+        void = partial(_void, self._names(name), mark, age, keep)
+        if self.outage.has_just_failed() or not self.outage.guard(
+            "saving to", self.cache, void, self.cache
+        ):
+            self._tell_later(name, mark, age, *keep)
 
-    def _void(self, name: str, mark: str, age: int, *keep: str) -> Callable[[Any], bool]:
-        """Return what puts ``mark`` in the voucher's place, given a cache."""
-
-        def void(cache: Any) -> bool:
-            swap = swap_of(cache)
-            kept = tuple(map(swap.encode, keep))
-            swap.void_copy(self._names(name), swap.encode(mark), age, kept)
-            return True
-
-        return void
-
-    def _tell(self, name: str, message: Callable[[Any], bool]) -> None:
-        if not self.outage.guard("saving to", self.cache, message, self.cache):
-            self.outage.tell_later(name, message, self._renew)
-
-    def _renew(self, cache: Any) -> None:
-        """Begin a new generation: no copy that exists counts any more."""
-        cache.set(self.generation, secrets.token_hex(8), None)
+    def _tell_later(self, name: str, mark: str, age: int, *keep: str) -> None:
+        names = self._names(name)
+        made = MadeNames(self.cache, names)
+        message = _outage.Message(
+            name,
+            _with(made, partial(_void, names, mark, age, keep)),
+            made[names.generation],
+            _with(made, partial(_renew, names.generation)),
+            is_final=mark == ENDED,
+        )
+        self.outage.tell_later(message)
 
     def _generation(self) -> Generation:
         known = _generations.get(self._memory)
         if known is None:
-            word = secrets.token_hex(8)
-            added = self.cache.add(self.generation, word, None)
+            word = self.swap.encode(secrets.token_hex(8))
+            added = self.swap.insert(self.generation, word, FOREVER)
             raw = None if added else self.swap.read(self.generation)
-            known = self._remember(self.swap.encode(word) if raw is None else raw)
+            known = self._remember(word if raw is None else raw)
         return cast("Generation", known)
 
     def _remember(self, raw: Any) -> Generation | None:
@@ -207,3 +207,33 @@ class Copies:
     def _names(self, name: str) -> Names:
         # A session key has no dot, so no session has these names.
         return Names(name, f"{name}.voucher", self.generation)
+
+
+def _doubt() -> tuple[str, int, str]:
+    return f"doubt {secrets.token_hex(8)}", ENDED_AGE, ENDED
+
+
+def _void(names: Names, mark: str, age: int, keep: tuple[str, ...], cache: Any) -> bool:
+    """Put ``mark`` in the voucher's place, unless one of ``keep`` is there."""
+    swap = swap_of(cache)
+    swap.void_copy(names, swap.encode(mark), age, tuple(map(swap.encode, keep)))
+    return True
+
+
+def _renew(generation: str, cache: Any) -> None:
+    """Begin a new generation: no copy that exists counts any more."""
+    word, swap = secrets.token_hex(8), swap_of(cache)
+    cache.set(generation, word, None)
+    raw = swap.read(generation)  # some clients ignore their errors
+    if raw is None or swap.decode(raw) != word:
+        raise LookupError(f"The cache did not take {generation!r}.")
+
+
+def _with(made: MadeNames, message: Callable[[Any], object]) -> Callable[[Any], object]:
+    """Return the message for a cache that is told under names as they were made."""
+
+    def tell(cache: Any) -> None:
+        with made.used_by(cache):
+            message(cache)
+
+    return tell

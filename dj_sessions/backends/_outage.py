@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, ParamSpec, TypeVar
 
 from django.core.cache import BaseCache, caches
@@ -22,10 +24,25 @@ LOG_INTERVAL: Final = 60
 RETRY_INTERVAL: Final = 1
 #: More than so many messages are not kept one by one.
 MOST_PENDING: Final = 256
+#: Seconds for which a process that ends waits for a cache that it has something to tell.
+LEAVE_TIMEOUT: Final = 2
 
 logger = logging.getLogger("django.contrib.sessions")
 
-Message = Callable[[BaseCache], object]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Message:
+    """What a cache has to be told of the session ``name``, by calling ``tell`` with it.
+
+    ``tell_all`` says it of all sessions, under the name ``all_names``. A message that ``is_final``
+    gives way to none that is not.
+    """
+
+    name: str
+    tell: Callable[[BaseCache], object]
+    all_names: str
+    tell_all: Callable[[BaseCache], object]
+    is_final: bool = False
 
 
 class Outage:
@@ -33,14 +50,21 @@ class Outage:
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
+        self._pending: dict[str, Message] = {}
+        #: Of each of these all sessions have to be told.
+        self._behind_as_a_whole: dict[str, Message] = {}
+        self._leaving = threading.Event()
+        self._failed_at = self._logged_at = self._told_in_vain_at = float("-inf")
+        self._failures = 0
+        self._is_announced = False
+        self.begin_in_process()
+
+    def begin_in_process(self) -> None:
+        """Begin without the threads and the locks of the process that forked this one off."""
         self._lock = threading.Lock()
         #: Held while the cache is told something, which may take as long as its client waits.
         self._telling = threading.Lock()
-        self._pending: dict[str, Message] = {}
         self._teller: threading.Thread | None = None
-        self._logged_at = float("-inf")
-        self._failures = 0
-        self._is_announced = False
 
     def guard(
         self, action: str, cache: BaseCache, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs
@@ -51,23 +75,34 @@ class Outage:
         except InvalidCacheKey:  # no outage ends that
             raise
         except Exception:  # noqa: BLE001 # caches share no class of errors; it is logged
-            self._failed(action, cache)
+            self._failed(action)
             return None
-        if self._failures or self._pending:
+        if self._failures or self._has_to_tell:
             self._answers_again(cache)
         return result
 
+    def has_just_failed(self) -> bool:
+        """Tell whether the cache failed a moment ago, so that to ask it again may take long."""
+        return bool(self._failures) and time.monotonic() - self._failed_at < RETRY_INTERVAL
+
     def is_behind(self, name: str) -> bool:
         """Tell whether the cache has not been told yet what happened to ``name``."""
-        return name in self._pending
+        return name in self._pending or bool(self._behind_as_a_whole)
 
-    def tell_later(self, name: str, message: Message, instead: Message) -> None:
-        """Call ``message`` with the cache once it answers; if there are many, only ``instead``."""
+    @property
+    def _has_to_tell(self) -> bool:
+        return bool(self._pending or self._behind_as_a_whole)
+
+    def tell_later(self, message: Message) -> None:
+        """Tell the cache once it answers; if there is much to tell, something of all sessions."""
         with self._lock:
-            self._pending[name] = message
-            if len(self._pending) > MOST_PENDING:
-                self._pending = dict.fromkeys(self._pending, instead)
-            # In a process that was forked off, the thread of its parent is not alive.
+            before = self._pending.get(message.name)
+            if before is None or message.is_final or not before.is_final:
+                self._pending[message.name] = message
+            if len(self._pending) > MOST_PENDING or message.all_names in self._behind_as_a_whole:
+                # Once more, as this message is later than what is perhaps just being told.
+                self._behind_as_a_whole |= {m.all_names: m for m in self._pending.values()}
+                self._pending = {}
             if self._teller is None or not self._teller.is_alive():
                 self._teller = threading.Thread(
                     target=self._keep_telling, name=f"sessions-{self.alias}", daemon=True
@@ -75,45 +110,70 @@ class Outage:
                 self._teller.start()
 
     def tell(self, cache: BaseCache | None = None) -> bool:
-        """Tell the cache what it missed; tell whether it knows everything now."""
-        with self._telling:
-            for name, message in list(self._pending.items()):
-                if self._pending.get(name) is not message:
-                    continue
-                try:
-                    message(caches[self.alias] if cache is None else cache)
-                except Exception:  # noqa: BLE001 # the outage goes on
+        """Tell the cache what it missed; tell whether it knows everything now.
+
+        Whoever gives its own cache does not wait for another thread that is telling.
+        """
+        if not self._telling.acquire(blocking=cache is None):
+            return False
+        try:
+            for message in (*self._behind_as_a_whole.values(), *self._pending.values()):
+                if not self._tell(message, caches[self.alias] if cache is None else cache):
                     return False
-                self._was_told(message)
+        finally:
+            self._telling.release()
         return True
 
-    def _was_told(self, message: Message) -> None:
+    def _tell(self, message: Message, cache: BaseCache) -> bool:
+        is_of_all = self._behind_as_a_whole.get(message.all_names) is message
+        if not is_of_all and self._pending.get(message.name) is not message:
+            return True
+        try:
+            (message.tell_all if is_of_all else message.tell)(cache)
+        except Exception:  # noqa: BLE001 # the outage goes on
+            return False
         with self._lock:
-            left = {n: other for n, other in self._pending.items() if other is not message}
-            self._pending = left
+            if self._behind_as_a_whole.get(message.all_names) is message:
+                if is_of_all:
+                    del self._behind_as_a_whole[message.all_names]
+            elif self._pending.get(message.name) is message:
+                del self._pending[message.name]
+        return True
 
     def _keep_telling(self) -> None:
         while True:
-            time.sleep(RETRY_INTERVAL)
-            if not self.tell():
-                continue
+            is_leaving = self._leaving.wait(RETRY_INTERVAL)
+            knows_everything = self.tell()
             with self._lock:
-                if not self._pending:
+                if is_leaving or (knows_everything and not self._has_to_tell):
                     self._teller = None
                     break
         caches[self.alias].close()  # this thread's own connection
 
-    def _failed(self, action: str, cache: BaseCache) -> None:
+    def leave(self) -> None:
+        """Have the cache told a last time, unless that takes long."""
+        teller = self._teller
+        self._leaving.set()
+        if teller is not None:
+            teller.join(LEAVE_TIMEOUT)
+
+    def _failed(self, action: str) -> None:
         with self._lock:
             self._failures += 1
-            if time.monotonic() - self._logged_at < LOG_INTERVAL:
+            self._failed_at = time.monotonic()
+            if self._failed_at - self._logged_at < LOG_INTERVAL:
                 return
-            self._logged_at = time.monotonic()
+            self._logged_at = self._failed_at
             self._is_announced = True
-        logger.exception(f"Error {action} cache (%s)", cache)  # Django's message
+        logger.exception(f"Error {action} cache (%s)", self.alias)  # Django's message
 
     def _answers_again(self, cache: BaseCache) -> None:
+        # A cache that can be read and not written shall not cost each reader the wait.
+        wait = self._told_in_vain_at + RETRY_INTERVAL - time.monotonic()
+        if self._has_to_tell and wait > 0:
+            return
         if not self.tell(cache):
+            self._told_in_vain_at = time.monotonic()
             return
         with self._lock:
             failures, self._failures = self._failures, 0
@@ -135,9 +195,18 @@ def of(alias: str) -> Outage:
 
 
 @atexit.register
-def _tell_before_leaving() -> None:
+def _leave() -> None:
     for outage in _outages.values():
-        outage.tell()
+        outage.leave()
+
+
+def _begin_in_process() -> None:
+    for outage in _outages.values():
+        outage.begin_in_process()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_in_process)
 
 
 def _forget(*, setting: str, **kwargs: object) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import weakref
+import zlib
+from contextlib import contextmanager
 from importlib import import_module
 
 import pytest
 from django.core.cache import InvalidCacheBackendError, caches
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from django.test import override_settings
+from redis.exceptions import ConnectionError as RedisConnectionError
 
-from dj_sessions.backends._caches import swap_of
+from dj_sessions.backends._caches import CacheSwap, swap_of
+from dj_sessions.backends._caches.any import Names
 
 
 @pytest.mark.stores("cache", cache="redis")
@@ -38,3 +44,58 @@ def test_a_cache_that_does_not_exist_is_told_before_the_session_is_used(store, e
         pytest.raises(InvalidCacheBackendError, match="nowhere"),
     ):
         SessionStore()
+
+
+class Compressing(RedisCacheClient):
+    """A client that stores values in a form of its own."""
+
+    def set(self, key, value, timeout):
+        value = zlib.compress(self._serializer.dumps(value))
+        self.get_client(key, write=True).set(key, value, ex=timeout)
+
+    def get(self, key, default):
+        value = self.get_client(key).get(key)
+        return default if value is None else self._serializer.loads(zlib.decompress(value))
+
+
+class CompressingCache(RedisCache):
+    """A cache with such a client."""
+
+    def __init__(self, server, params):
+        super().__init__(server, params)
+        self._class = Compressing
+
+
+@contextmanager
+def changed(alias, **values):
+    settings = copy.deepcopy(caches.settings[alias])
+    settings["OPTIONS"] = {**settings.get("OPTIONS", {}), **values.pop("OPTIONS", {})}
+    with override_settings(CACHES={**caches.settings, alias: {**settings, **values}}):
+        yield caches[alias]
+
+
+@pytest.mark.stores("cache", cache="redis")
+def test_a_client_that_stores_in_its_own_form_is_asked(store):
+    with changed(store.cache, BACKEND=f"{__name__}.CompressingCache") as cache:
+        assert type(swap_of(cache)) is CacheSwap
+        cache.set("name", {"colour": "green"}, 60)
+        assert swap_of(cache).decode(swap_of(cache).read("name")) == {"colour": "green"}
+
+
+@pytest.mark.stores("cache", cache="django_redis")
+@pytest.mark.parametrize("kind", ["DefaultClient", "HerdClient"])
+def test_a_cache_that_ignores_its_errors_does_not_hide_what_it_did_not_take(store, kind):
+    options = {
+        "CLIENT_CLASS": f"django_redis.client.{kind}",
+        "IGNORE_EXCEPTIONS": True,
+        "CONNECTION_POOL_KWARGS": {"retry": None},
+    }
+    names = Names("copy", "voucher", "generation")
+    with changed(store.cache, OPTIONS=options) as cache:
+        swap = swap_of(cache)
+        swap.void_copy(names, swap.encode("mark"), 60)
+    with changed(store.cache, OPTIONS=options, LOCATION="redis://127.0.0.1:1") as cache:
+        swap = swap_of(cache)
+        assert cache.set("name", 1) is None
+        with pytest.raises((RedisConnectionError, LookupError)):
+            swap.void_copy(names, swap.encode("mark"), 60)

@@ -5,14 +5,20 @@ The tests act between the reading of a row, or its writing, and the writing of i
 
 from __future__ import annotations
 
+import copy
+import json
 import pickle
+import secrets
+from contextlib import contextmanager
 
 import pytest
 from django.core.cache import caches
 from django.db import transaction
+from django.test import override_settings
 
 from dj_sessions.backends import cached_db, db
 from dj_sessions.backends._caches import swap_of
+from dj_sessions.backends._copies import HIDDEN
 from dj_sessions.exceptions import UpdateError
 from tests.contract.moments import after, before
 from tests.counters import round_trips, statements
@@ -269,8 +275,69 @@ def test_a_generation_that_another_client_wrote_is_the_generation(store, key, re
 def test_an_ended_session_can_be_told_from_one_that_was_never_copied(store, key, reopen):
     """The mark stays, so that who is still reading the row leaves no copy behind."""
     reopen(key).flush()
-    assert caches[store.cache].get(f"{cached_db.KEY_PREFIX}{key}.voucher") == "ended"
+    swap = swap_of(caches[store.cache])
+    assert swap.decode(swap.read(f"{cached_db.KEY_PREFIX}{key}.voucher")) == "ended"
     assert caches[store.cache].get(f"{cached_db.KEY_PREFIX}{key}") is None
+
+
+class Salted:
+    """A serializer that never writes the same twice, as one does that encrypts."""
+
+    def __init__(self, options=None):
+        pass
+
+    def dumps(self, value):
+        return secrets.token_bytes(8) + pickle.dumps(value)
+
+    def loads(self, raw):
+        return pickle.loads(raw[8:])
+
+
+class Texts:
+    """A serializer that returns text."""
+
+    dumps = staticmethod(json.dumps)
+    loads = staticmethod(json.loads)
+
+
+@contextmanager
+def options(store, **options):
+    settings = copy.deepcopy(caches.settings[store.cache])
+    settings["OPTIONS"] = {**settings.get("OPTIONS", {}), **options}
+    with override_settings(CACHES={**caches.settings, store.cache: settings}):
+        yield
+
+
+@pytest.mark.stores("cached_db", cache=("redis", "django_redis"))
+@pytest.mark.modes("sync")
+def test_an_ended_session_stays_so_however_its_mark_is_written(store, key, reopen):
+    name = "serializer" if store.cache == "redis" else "SERIALIZER"
+    with options(store, **{name: f"{__name__}.Salted"}):
+        session = store.SessionStore(key)
+        copies, name = session._copies, session.cache_key
+        copies.end(name)
+        copies.busy(name)
+        copies.doubt(name)
+        assert copies.look(name) is HIDDEN
+        caches[store.cache].clear()
+        assert reopen(key).get("colour") == "green"
+        with statements() as sent:
+            assert reopen(key).get("colour") == "green"
+        assert sent == []
+
+
+@pytest.mark.stores("cached_db", cache="redis")
+@pytest.mark.modes("sync")
+@pytest.mark.parametrize("decoded", [False, True])
+def test_a_serializer_may_return_text(store, key, reopen, decoded):
+    caches[store.cache].clear()
+    with options(store, serializer=f"{__name__}.Texts", decode_responses=decoded):
+        assert reopen(key).get("colour") == "green"
+        with statements() as sent:
+            assert reopen(key).get("colour") == "green"
+        assert sent == []
+        reopen(key).flush()
+        assert is_over(reopen, key)
 
 
 def test_a_voucher_that_cannot_be_read_counts_as_none(store, key, reopen):

@@ -67,6 +67,10 @@ def lines(caplog: Any) -> list[str]:
     return [r.getMessage() for r in caplog.records if r.name == "django.contrib.sessions"]
 
 
+def message(name: str, tell: Any, **kind: Any) -> _outage.Message:
+    return _outage.Message(name, tell, "all", tell, **kind)
+
+
 def copy_of(where: Place, key: str) -> Any:
     return caches[FRAGILE].get(where.SessionStore(key).cache_key)
 
@@ -197,6 +201,57 @@ def test_after_many_changes_no_copy_counts(where, nobody_tells):
     assert names.look(where.SessionStore(alive).cache_key).raw is not None  # copied anew
 
 
+@pytest.mark.parametrize("cache", ["django-redis"], indirect=True)
+def test_a_cache_that_ignores_its_errors_is_told_after_many_changes(where, nobody_tells):
+    caches.settings[FRAGILE]["OPTIONS"]["IGNORE_EXCEPTIONS"] = True
+    keys = [in_thread(stored, where) for _ in range(6)]
+    begin_request()
+    where.cache_proxy.cut()
+    with mock.patch.object(_outage, "MOST_PENDING", 3):
+        for key in keys:
+            where.SessionStore(key).flush()
+    assert not in_thread(_outage.of(FRAGILE).tell)
+    where.cache_proxy.restore()
+    assert in_thread(_outage.of(FRAGILE).tell)
+    assert [in_thread(load, where, key) for key in keys] == [{}] * len(keys)
+
+
+class Tenant(threading.local):
+    """Whose requests this thread serves."""
+
+    name = "public"
+
+
+TENANT = Tenant()
+
+
+def key_of_tenant(key: str, prefix: str, version: int) -> str:
+    return f"{TENANT.name}:{prefix}:{version}:{key}"
+
+
+@pytest.mark.parametrize("most", [3, 100])
+def test_a_tenants_sessions_end_whoever_tells_the_cache(where, nobody_tells, most):
+    caches.settings[FRAGILE]["KEY_FUNCTION"] = key_of_tenant
+    tenants = ("acme", "umbrella")
+    keys = [in_thread(as_tenant, name, stored, where) for name in tenants for _ in range(3)]
+    owners = [name for name in tenants for _ in range(3)]
+    where.cache_proxy.cut()
+    begin_request()
+    with mock.patch.object(_outage, "MOST_PENDING", most):
+        for name, key in zip(owners, keys, strict=True):
+            as_tenant(name, where.SessionStore(key).flush)
+    where.cache_proxy.restore()
+    begin_request()
+    assert _outage.of(FRAGILE).tell()
+    for name, key in zip(owners, keys, strict=True):
+        assert in_thread(as_tenant, name, load, where, key) == {}
+
+
+def as_tenant(name: str, call: Any, *arguments: Any) -> Any:
+    with mock.patch.object(TENANT, "name", name):
+        return call(*arguments)
+
+
 @pytest.mark.parametrize("cache", ["Redis"], indirect=True)
 def test_no_request_waits_while_the_cache_is_told(where, nobody_tells):
     """To tell it takes as long as its client waits."""
@@ -208,7 +263,7 @@ def test_no_request_waits_while_the_cache_is_told(where, nobody_tells):
         may_end.wait(10)
 
     key = in_thread(stored, where)
-    outage.tell_later("other", told_slowly, told_slowly)
+    outage.tell_later(message("other", told_slowly))
     with ThreadPoolExecutor(1) as teller:
         telling = teller.submit(outage.tell)
         begun.wait(10)
@@ -232,9 +287,9 @@ def test_a_message_that_replaces_one_that_is_being_told_is_told_too(where, nobod
 
     def first(cache: Any) -> None:
         told.append("first")
-        outage.tell_later("name", lambda cache: told.append("second"), first)
+        outage.tell_later(message("name", lambda cache: told.append("second")))
 
-    outage.tell_later("name", first, first)
+    outage.tell_later(message("name", first))
     assert outage.tell()
     assert outage.is_behind("name")
     assert outage.tell()

@@ -13,12 +13,13 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.memcached import PyMemcacheCache
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 
+from dj_sessions.backends._caches._made import MadeNames
 from dj_sessions.backends._caches.any import CacheSwap, Names, digest
 from dj_sessions.backends._caches.locmem import LocMemSwap
 from dj_sessions.backends._caches.memcached import MemcachedSwap
-from dj_sessions.backends._caches.redis import DjangoRedisSwap, RedisSwap
+from dj_sessions.backends._caches.redis import DjangoRedisSwap, IgnoringSwap, RedisSwap
 
-__all__ = ["CacheSwap", "Names", "digest", "swap_of"]
+__all__ = ["CacheSwap", "MadeNames", "Names", "digest", "swap_of"]
 
 
 def swap_of(cache: Any) -> CacheSwap:
@@ -39,6 +40,8 @@ def _choose(cache: Any) -> CacheSwap:
         return RedisSwap(cache)
     if _is_django_redis(cache):
         return DjangoRedisSwap(cache)
+    if getattr(cache, "_ignore_exceptions", False):  # django-redis with another client
+        return IgnoringSwap(cache)
     return CacheSwap(cache)
 
 
@@ -50,8 +53,11 @@ def _is_plain(cache: BaseCache, kind: type) -> bool:
 
 
 def _is_whole(client: Any) -> bool:
-    """Tell whether Django's Redis client keeps all keys on one server."""
-    return getattr(type(client), "get_client", None) is RedisCacheClient.get_client
+    """Tell whether Django's Redis client keeps all keys on one server, and values as we do."""
+    return all(
+        getattr(type(client), verb, None) is getattr(RedisCacheClient, verb)
+        for verb in ("get_client", "get", "set", "add", "delete", "get_many", "has_key")
+    )
 
 
 def _is_django_redis(cache: Any) -> bool:
