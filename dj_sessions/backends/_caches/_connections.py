@@ -17,6 +17,11 @@ from django.core.cache.backends.redis import RedisCacheClient
 
 #: For a pool of our own: more connections than commands at a time are never made.
 UNLIMITED: Final = 2**31
+#: What redis-py allows unless it is told otherwise. Who allows less has counted the threads.
+MANY: Final = 100
+
+#: What an option that was perhaps made for one cache object alone shows of itself.
+ADDRESS: Final = " at 0x"
 
 _clients: Final[dict[tuple[str, ...], Any]] = {}
 
@@ -99,6 +104,8 @@ def kept_client(cache_client: Any) -> Any:
         return cache_client.get_client(None, write=True)
     server, options = cache_client._servers[0], cache_client._pool_options
     place = (server, repr(sorted(options.items())))
+    if ADDRESS in place[1]:
+        return cache_client.get_client(None, write=True)
     if place not in _clients:
         make_pool = cache_client._pool_class.from_url
         pool = make_pool(server, max_connections=UNLIMITED, **options)
@@ -119,7 +126,7 @@ def _has_chosen_its_pool(cache_client: Any) -> bool:
 def quick_client(client: Any) -> Any:
     """Return a client like django-redis's, which has a pool that all of the process share."""
     pool = client.connection_pool
-    if not _is_plain(pool) or pool.max_connections < 2:
+    if not _is_plain(pool) or pool.max_connections < MANY:
         return client
     client = copy(client)
     # The pool has it, as it outlives the clients: what lies there must not be forgotten with them.
