@@ -43,13 +43,14 @@ class Sight(NamedTuple):
     """What the cache said about a session: the copy, if it counts, and what to compare with.
 
     ``remainder`` is what the payload has beyond the data, so that it can be made again from the
-    copy.
+    copy. ``generation`` is the fingerprint of the one that was seen.
     """
 
     raw: Any = None
     remainder: str = ""
     voucher: Any = None
     may_write: bool = True
+    generation: str = ""
 
 
 class Generation(NamedTuple):
@@ -92,12 +93,15 @@ class Copies:
         said = self._text(voucher)
         if said in (ENDED, BUSY):
             return HIDDEN
-        if copy is None or known is None:
+        if known is None:
             return Sight(voucher=voucher)
+        nothing = Sight(voucher=voucher, generation=known.fingerprint)
+        if copy is None:
+            return nothing
         vouched = self._vouched(known, name, copy)
         if not said.startswith(vouched):
-            return Sight(voucher=voucher)
-        return Sight(copy, said.removeprefix(vouched), voucher)
+            return nothing
+        return Sight(copy, said.removeprefix(vouched), voucher, generation=known.fingerprint)
 
     def _vouched(self, generation: Generation, name: str, copy: Any) -> str:
         """Return what a voucher says of them; of the name, so that it vouches for no other's."""
@@ -133,11 +137,14 @@ class Copies:
         swap, raw = self.swap, self.swap.encode(data)
         for _ in range(2):  # the generation as remembered, and as it is
             generation = self._generation()
+            if sight.generation not in ("", generation.fingerprint):
+                return HIDDEN  # what began it may have been the end of this session
             voucher = swap.encode(self._vouched(generation, name, raw) + remainder)
             entries = raw, voucher, generation.raw
             wrote = swap.write_copy(self._names(name), entries, sight.voucher, age)
             if wrote is not None:
-                return Sight(voucher=voucher) if wrote else HIDDEN
+                seen = generation.fingerprint
+                return Sight(voucher=voucher, generation=seen) if wrote else HIDDEN
             self._remember(None)
         return HIDDEN
 

@@ -98,11 +98,13 @@ class Outage:
         with self._lock:
             before = self._pending.get(message.name)
             if before is None or message.is_final or not before.is_final:
+                self._pending.pop(message.name, None)
                 self._pending[message.name] = message
-            if len(self._pending) > MOST_PENDING or message.all_names in self._behind_as_a_whole:
-                # Once more, as this message is later than what is perhaps just being told.
-                self._behind_as_a_whole |= {m.all_names: m for m in self._pending.values()}
-                self._pending = {}
+            if len(self._pending) > MOST_PENDING:
+                # The latest stay: a row may be there for a while after its session was ended, and
+                # whoever reads it in a new generation would copy it.
+                oldest = self._pending.pop(next(iter(self._pending)))
+                self._behind_as_a_whole[oldest.all_names] = oldest
             if self._teller is None or not self._teller.is_alive():
                 self._teller = threading.Thread(
                     target=self._keep_telling, name=f"sessions-{self.alias}", daemon=True

@@ -256,6 +256,21 @@ def test_a_new_generation_ends_the_trust_in_all_copies(store, key, reopen):
     assert sent == []
 
 
+def test_a_generation_that_began_between_reading_the_row_and_copying_it(store, key, reopen, evict):
+    """With it a process says all at once that many sessions have ended, this one among them."""
+
+    def end():
+        store.SessionStore.get_model_class().objects.filter(pk=key)._raw_delete(store.database)
+        evict(key)
+        caches[store.cache].set(f"{cached_db.KEY_PREFIX}.generation", "another", None)
+        store.SessionStore("a" * 32).get("colour")  # another request, which hears of it
+
+    evict(key)
+    with after(db.SessionStore, "_find_written", end):
+        assert reopen(key).get("colour") == "green"
+    assert is_over(reopen, key)
+
+
 def test_a_generation_that_another_client_wrote_is_the_generation(store, key, reopen):
     """After a change of the client or of its serializer the same word has other bytes."""
     cache, name = caches[store.cache], f"{cached_db.KEY_PREFIX}.generation"
