@@ -160,11 +160,16 @@ class Copies:
         """Have every reader ask the database, and who is asking it already keep no copy."""
         self._tell(name, ENDED, ENDED_AGE)
 
+    def end_one_of_many(self, name: str) -> None:
+        """Do so; a cache that has just failed is not waited for once more."""
+        if self.outage.has_just_failed():
+            self._tell_later(name, ENDED, ENDED_AGE)
+        else:
+            self.end(name)
+
     def _tell(self, name: str, mark: str, age: int, *keep: str) -> None:
         void = partial(_void, self._names(name), mark, age, keep)
-        if self.outage.has_just_failed() or not self.outage.guard(
-            "saving to", self.cache, void, self.cache
-        ):
+        if not self.outage.guard("saving to", self.cache, void, self.cache):
             self._tell_later(name, mark, age, *keep)
 
     def _tell_later(self, name: str, mark: str, age: int, *keep: str) -> None:

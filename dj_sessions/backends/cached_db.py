@@ -75,7 +75,7 @@ class SessionStore(CacheUser, DBStore):
     def _row_was_deleted(cls, *, instance: Any, **kwargs: object) -> None:
         if not getattr(instance, "is_ended_by_its_store", False):
             store = cls(instance.session_key)
-            store._copies.end(store._cache_key_of(instance.session_key))
+            store._copies.end_one_of_many(store._cache_key_of(instance.session_key))
 
     @property
     def _copies(self) -> Copies:
