@@ -116,6 +116,6 @@ def test_other_modules_take_their_settings_from_here():
         "checks/_shared.py": {"MIDDLEWARE"},
         "checks/cookie.py": {"INSTALLED_APPS"},
         "checks/stores.py": {"CACHES"},
-        "checks/switch.py": {"is_overridden"},
+        "checks/switch.py": {"MESSAGE_STORAGE", "is_overridden"},
         "checks/values.py": {"CSRF_COOKIE_NAME", "LANGUAGE_COOKIE_NAME"},
     }

@@ -72,7 +72,7 @@ def test_a_signal_ends_it_with_the_shell_s_code(tmp_path, start, number, code):
     [
         ((), 0, "Removed 2 expired sessions."),
         (("--limit=1",), 0, "Removed 1 expired session, which is the limit"),
-        (("--batch-size=0",), 1, "--batch-size must be from 1 to 10000"),
+        (("--batch-size=0",), 1, "--batch-size must be a whole number, from 1 to 10000, not 0."),
         (("--batches=1",), 2, "unrecognized arguments"),
     ],
 )

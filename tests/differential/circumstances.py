@@ -219,7 +219,7 @@ def outlives_cookie_expiry(seen: Seen) -> bool:
 
 
 def saves_over_another_save(seen: Seen) -> bool:
-    if not does(seen, "save", "respond") or not record_used(seen):
+    if not does(seen, "save", "cycle_key", "respond") or not record_used(seen):
         return False
     stored, data = record_used(seen).get("data"), store_in(seen.before, seen).get("data")
     if has_row_that_is_over(seen):

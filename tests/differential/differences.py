@@ -181,7 +181,8 @@ DELIBERATE_DIFFERENCES = (
         django="The last save replaces everything that the session held.",
         ours="It changes the top-level keys that its own request changed; `clear()` and "
         "`flush()` still replace everything. If what the other request saved is over by then, "
-        "the save ends in UpdateError.",
+        "the save ends in UpdateError. `cycle_key()`, as at login, takes what another request "
+        "saved along to the new key.",
         explains=circumstances.saves_over_another_save,
         witness=Witness(
             "db",
