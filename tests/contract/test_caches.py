@@ -8,6 +8,7 @@ import weakref
 import zlib
 from contextlib import contextmanager
 from importlib import import_module
+from unittest import mock
 
 import pytest
 from django.core.cache import InvalidCacheBackendError, caches
@@ -17,6 +18,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from dj_sessions.backends._caches import CacheSwap, swap_of
 from dj_sessions.backends._caches.any import Names
+from tests.counters import statements
 
 
 @pytest.mark.stores("cache", cache="redis")
@@ -44,6 +46,21 @@ def test_a_cache_that_does_not_exist_is_told_before_the_session_is_used(store, e
         pytest.raises(InvalidCacheBackendError, match="nowhere"),
     ):
         SessionStore()
+
+
+@pytest.mark.stores("cache", "cached_db", cache="locmem")
+@pytest.mark.modes("sync")
+def test_a_session_in_use_outlives_those_that_nobody_reads(store, mode, save, reopen):
+    cache = caches[store.cache]
+    busy = save(colour="green")
+    with mock.patch.object(cache, "_max_entries", 60):
+        for number in range(200):
+            assert reopen(busy).get("colour") == "green"
+            cache.set(f"something-else-{number}", number)
+            if store.kind == "cached_db":
+                with statements() as sent:
+                    assert reopen(busy).get("colour") == "green"
+                assert sent == []
 
 
 class Compressing(RedisCacheClient):

@@ -19,7 +19,7 @@ class LocMemSwap(CacheSwap):
     def read(self, key: str) -> Any:
         name = self.cache.make_and_validate_key(key)
         with self.cache._lock:
-            return self._current(name)
+            return self._used(name)
 
     def swap(self, key: str, raw: Any, expected: Any, age: int) -> bool:
         name = self.cache.make_and_validate_key(key)
@@ -42,7 +42,7 @@ class LocMemSwap(CacheSwap):
     def read_copy(self, names: Names) -> list[Any]:
         full = self.full(names)
         with self.cache._lock:
-            return [self._current(name) for name in full]
+            return [self._used(name) for name in full]
 
     def write_copy(
         self, names: Names, entries: tuple[Any, Any, Any], expected: Any, age: int
@@ -63,6 +63,13 @@ class LocMemSwap(CacheSwap):
             if self._current(voucher) not in keep:
                 self.cache._set(voucher, mark, age)
             self.cache._delete(copy)
+
+    def _used(self, name: str) -> Any:
+        """Return what there is, which is then the last to be forgotten when the cache is full."""
+        current = self._current(name)
+        if current is not None:
+            self.cache._cache.move_to_end(name, last=False)
+        return current
 
     def _current(self, name: str) -> Any:
         return None if self.cache._has_expired(name) else self.cache._cache[name]
