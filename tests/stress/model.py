@@ -105,8 +105,9 @@ class Model:
         self.store(one, self.load(one) if one.data is None else one.data)
 
     def cycle_key(self, one: Opened, new_key: str | None) -> None:
-        self.load(one)
-        old = one.key
+        data, old = self.load(one), one.key
+        if old in self.stored:
+            one.data = self.merged(one, data)
         self.create(one, new_key)
         self.forget(old)
 

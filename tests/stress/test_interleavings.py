@@ -71,6 +71,15 @@ FOUND = {
         *(Step(0, "renew"), Step(0, "save")),
     ],
     "read after its row was deleted": [Step(0, "load"), Step(0, "delete_row")],
+    "moved to another key after another has saved": [
+        *(Step(0, "load"), Step(0, "set", "a", 2)),
+        *(Step(1, "set", "b", 2), Step(1, "save")),
+        *(Step(0, "cycle_key"), Step(0, "set", "a", 1), Step(0, "save")),
+    ],
+    "moved to another key after another has let it expire": [
+        *(Step(0, "load"), Step(1, "expire"), Step(1, "save")),
+        *(Step(0, "cycle_key"), Step(0, "save")),
+    ],
 }
 
 
