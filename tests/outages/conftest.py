@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests import services
+from tests.browser.needs import missing
 from tests.outages.servers import OwnServer
 
 OPTIONS = {
@@ -17,14 +19,17 @@ OPTIONS = {
 
 
 @pytest.fixture(scope="session")
-def own_server() -> Iterator[Callable[[str], OwnServer]]:
-    """Return our own server of a kind: postgres, redis or memcached."""
-    started: dict[str, OwnServer] = {}
+def own_server() -> Iterator[Callable[..., OwnServer]]:
+    """Return our own server of a kind: postgres, redis or memcached; with a number, another one."""
+    started: dict[tuple[str, int], OwnServer] = {}
 
-    def find(name: str) -> OwnServer:
-        if name not in started:
-            started[name] = OwnServer(name, *OPTIONS[name])
-        return started[name]
+    def find(name: str, number: int = 1) -> OwnServer:
+        if (name, number) not in started:
+            try:
+                started[name, number] = OwnServer(name, *OPTIONS[name])
+            except services.Absent as reason:
+                missing(f"{name}: {reason}")
+        return started[name, number]
 
     yield find
     for server in started.values():

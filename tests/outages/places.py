@@ -16,7 +16,8 @@ from django.db import close_old_connections, connections
 from django.test import override_settings
 
 from dj_sessions.backends import _outage
-from tests import router, services
+from tests import router
+from tests.browser import needs
 from tests.outages.disks import small_disk
 from tests.outages.servers import OwnServer, Proxy
 
@@ -105,16 +106,17 @@ def fragile_database(store: str, directory: Path) -> Iterator[Proxy | Path]:
     A table on SQLite is a new one, in a file on a disk of its own.
     """
     alias, options = DATABASES[store]
+    server = None if store == "SQLite" else needs.server(alias)
     values = deepcopy(connections[alias].settings_dict)
     values["OPTIONS"] = {**values["OPTIONS"], **options}
     values["CONN_MAX_AGE"] = None  # what a failure does to a connection is to last
     with ExitStack() as stack:
         way: Proxy | Path
-        if store == "SQLite":
+        if server is None:
             way = stack.enter_context(small_disk(directory)) / "sessions.sqlite3"
             values["NAME"] = str(way)
         else:
-            way = Proxy(services.run().services[alias])
+            way = Proxy(server)
             stack.callback(way.close)
             values.update(HOST="127.0.0.1", PORT=way.port)
         connections.settings[FRAGILE] = values

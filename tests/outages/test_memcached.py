@@ -10,7 +10,6 @@ import pytest
 from django.core.cache import caches
 
 from tests.outages.places import FRAGILE, Place, begin_request, place
-from tests.outages.servers import OwnServer
 from tests.outages.test_table import DATA, load, stored
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -19,13 +18,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "has another server do the work": {"retry_attempts": 0, "dead_timeout": 60},
     "keeps connections": {"use_pooling": True},
 }
-
-
-@pytest.fixture(scope="module")
-def other_server() -> Iterator[OwnServer]:
-    server = OwnServer("memcached", "-m", "2")
-    yield server
-    server.close()
 
 
 @pytest.fixture(params=["cache", "cached_db"])
@@ -45,10 +37,10 @@ def where(
 
 
 @pytest.fixture(params=OPTIONS)
-def cut(request: pytest.FixtureRequest, where: Place, other_server: OwnServer) -> Place:
+def cut(request: pytest.FixtureRequest, where: Place, own_server: Any) -> Place:
     """The place with a second server, and the way to the first one cut once sessions are there."""
     configuration = caches.settings[FRAGILE]
-    second = f"127.0.0.1:{other_server.at.port}"
+    second = f"127.0.0.1:{own_server('memcached', 2).at.port}"
     configuration["LOCATION"] = [configuration["LOCATION"], second]
     configuration["OPTIONS"] = {"timeout": 0.5, **OPTIONS[request.param]}
     where.keys = [stored(where) for _ in range(16)]
