@@ -40,6 +40,7 @@ from pathlib import Path
 from typing import Any
 
 import django
+import hypothesis
 import pytest
 from django.apps import apps
 from django.conf import settings as django_settings
@@ -54,6 +55,10 @@ from dj_sessions.backends import cached_db
 from tests import router, services
 from tests.modes import MODES, Mode
 from tests.stores import CASES, Case, Store
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 WRITTEN_BY_MIGRATE = {"django_content_type", "auth_permission"}
 
