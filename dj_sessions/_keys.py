@@ -46,12 +46,12 @@ def is_key(value: object) -> bool:
 
 def is_custom_key(value: object) -> bool:
     """Tell whether ``value`` may be a key of a store that makes its own keys."""
-    return (
-        isinstance(value, str)
-        and len(value) >= MIN_LENGTH
-        and len(value.encode("utf-8", "replace")) <= LONGEST_CUSTOM
-        and _UNSTORABLE.search(value) is None
-    )
+    return isinstance(value, str) and len(value) >= MIN_LENGTH and _UNSTORABLE.search(value) is None
+
+
+def fits_every_store(key: str) -> bool:
+    """Tell whether a custom key is short enough for file systems and caches."""
+    return len(key.encode("utf-8", "replace")) <= LONGEST_CUSTOM
 
 
 def shorten(key: str | None) -> str:

@@ -9,6 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dj_sessions import _keys
+from dj_sessions.backends import cache
+from dj_sessions.backends.base import SessionBase
 from dj_sessions.models import Session
 
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -104,15 +106,26 @@ def test_a_store_with_keys_of_its_own_may_use_other_characters(value):
 @example("abcdefgh\x7f")
 def test_a_custom_key_is_never_short_and_has_no_control_character_space_or_separator(text):
     forbidden = {*map(chr, range(33)), "\x7f", "/", "\\"}
-    has_length = len(text) >= 8 and len(text.encode(errors="replace")) <= 160
-    assert _keys.is_custom_key(text) is (has_length and not forbidden & set(text))
+    assert _keys.is_custom_key(text) is (len(text) >= 8 and not forbidden & set(text))
 
 
 @pytest.mark.parametrize("letter", ["a", "\N{GREEK SMALL LETTER ALPHA}"])
-def test_a_custom_key_is_no_longer_than_every_store_can_take(letter):
+def test_a_custom_key_of_a_store_is_no_longer_than_every_store_can_take(letter):
+    class SessionStore(cache.SessionStore):
+        def create(self):
+            super().create()
+
     most = 160 // len(letter.encode())
-    assert _keys.is_custom_key(letter * most) is True
-    assert _keys.is_custom_key(letter * (most + 1)) is False
+    assert SessionStore(letter * most)._session_key == letter * most
+    assert SessionStore(letter * (most + 1))._session_key is None
+
+
+def test_a_key_that_is_the_data_may_be_long():
+    class SessionStore(SessionBase):
+        def create(self):
+            self._session_key = self.encode({})
+
+    assert SessionStore("a" * 1000)._session_key == "a" * 1000
 
 
 def test_a_shortened_key_shows_six_characters():

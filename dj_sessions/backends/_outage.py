@@ -75,7 +75,7 @@ class Outage:
         except InvalidCacheKey:  # no outage ends that
             raise
         except Exception:  # noqa: BLE001 # caches share no class of errors; it is logged
-            self._failed(action)
+            self._failed(action, cache)
             return None
         if self._failures or self._has_to_tell:
             self._answers_again(cache)
@@ -159,7 +159,7 @@ class Outage:
         if teller is not None:
             teller.join(LEAVE_TIMEOUT)
 
-    def _failed(self, action: str) -> None:
+    def _failed(self, action: str, cache: BaseCache) -> None:
         with self._lock:
             self._failures += 1
             self._failed_at = time.monotonic()
@@ -167,7 +167,8 @@ class Outage:
                 return
             self._logged_at = self._failed_at
             self._is_announced = True
-        logger.exception(f"Error {action} cache (%s)", self.alias)  # Django's message
+        # Django's message, word for word; the cache in it has another address in each process.
+        logger.exception(f"Error {action} cache (%s)", cache, extra={"cache_alias": self.alias})
 
     def _answers_again(self, cache: BaseCache) -> None:
         # A cache that can be read and not written shall not cost each reader the wait.

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.utils import timezone
 
+from dj_sessions import _keys
 from dj_sessions._merge import ABSENT, take_over
 from dj_sessions._twins import Mode, driven, finish, in_sync, in_thread
 from dj_sessions.backends._names import share
@@ -58,6 +59,11 @@ class StoredSession(StorageVerbs):
     def _set_session_key(self, value: str | None) -> None:
         super()._set_session_key(value)
         self._baseline = None
+
+    def _validate_session_key(self, key: object) -> bool:
+        return _keys.is_key(key) or (
+            super()._validate_session_key(key) and _keys.fits_every_store(str(key))
+        )
 
     def clear(self) -> None:
         super().clear()

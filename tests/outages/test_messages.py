@@ -178,6 +178,8 @@ def test_a_cache_has_just_failed_for_a_moment(outage):
     assert not outage.has_just_failed()
 
 
-def test_the_log_names_the_cache_by_its_alias(outage, caplog):
-    outage.guard("saving to", mock.Mock(), fail)
-    assert [record.getMessage() for record in caplog.records] == ["Error saving to cache (default)"]
+def test_the_log_has_django_s_words_and_the_alias(outage, caplog):
+    outage.guard("saving to", "the cache", fail)
+    [record] = caplog.records
+    assert record.getMessage() == "Error saving to cache (the cache)"
+    assert record.cache_alias == "default"
