@@ -108,7 +108,7 @@ def test_sync_code_that_waits_for_a_task_waits_for_no_task_that_waits_for_it(key
 
         async with ThreadSensitiveContext():
             part = sync_to_async(sync_part_of_the_site)(loop, waiting)
-            seen = await asyncio.wait_for(asyncio.gather(part, another_task()), 5)
+            seen = await asyncio.wait_for(asyncio.gather(part, another_task()), 30)
             await sync_to_async(end_of_the_thread)()
         return seen
 

@@ -55,9 +55,9 @@ def ask(store):
             wrapped = SessionInScope(application, store.SessionStore)
             communicator = ApplicationCommunicator(wrapped, scope)
             await communicator.send_input({"type": "http.request"})
-            start = await communicator.receive_output()
-            body = await communicator.receive_output()
-            await communicator.wait()
+            start = await communicator.receive_output(timeout=10)
+            body = await communicator.receive_output(timeout=10)
+            await communicator.wait(timeout=10)
             return body["body"].decode(), dict(start.get("headers", [])).get(b"set-cookie")
 
         return async_to_sync(converse)()
