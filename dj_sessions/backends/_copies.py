@@ -32,8 +32,6 @@ from dj_sessions.backends._caches import CacheSwap, MadeNames, Names, digest, sw
 ENDED_AGE: Final = 3600
 #: Seconds for which a transaction that changed a session may be open.
 BUSY_AGE: Final = 600
-#: The age of what never ends.
-FOREVER: Final[Any] = None
 
 ENDED: Final = "ended"
 BUSY: Final = "busy"
@@ -188,7 +186,7 @@ class Copies:
         known = _generations.get(self._memory)
         if known is None:
             word = self.swap.encode(secrets.token_hex(8))
-            added = self.swap.insert(self.generation, word, FOREVER)
+            added = self.swap.insert(self.generation, word, None)
             raw = None if added else self.swap.read(self.generation)
             known = self._remember(word if raw is None else raw)
         return cast("Generation", known)

@@ -61,9 +61,7 @@ class StoredSession(StorageVerbs):
         self._baseline = None
 
     def _validate_session_key(self, key: object) -> bool:
-        return _keys.is_key(key) or (
-            super()._validate_session_key(key) and _keys.fits_every_store(str(key))
-        )
+        return super()._validate_session_key(key) and _keys.fits_every_store(str(key))
 
     def clear(self) -> None:
         super().clear()

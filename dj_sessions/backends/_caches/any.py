@@ -59,8 +59,11 @@ class CacheSwap:
         """Tell whether anything is stored under ``key``."""
         return bool(self.cache.has_key(key))
 
-    def insert(self, key: str, raw: Any, age: int) -> bool:
-        """Store ``raw`` for ``age`` seconds where there is nothing; tell whether it did."""
+    def insert(self, key: str, raw: Any, age: int | None) -> bool:
+        """Store ``raw`` for ``age`` seconds (None: for ever) where there is nothing.
+
+        Tell whether it did.
+        """
         return bool(self.cache.add(key, self.decode(raw), age))
 
     def swap(self, key: str, raw: Any, expected: Any, age: int) -> bool:

@@ -43,7 +43,7 @@ class MemcachedSwap(CacheSwap):
     def holds(self, key: str) -> bool:
         return self.read(key) is not None
 
-    def insert(self, key: str, raw: MemcachedEntry, age: int) -> bool:
+    def insert(self, key: str, raw: MemcachedEntry, age: int | None) -> bool:
         return self._store("add", key, raw, age)
 
     def swap(
@@ -105,7 +105,9 @@ class MemcachedSwap(CacheSwap):
             return True
         return self.swap(key, mark, current, age)
 
-    def _store(self, verb: str, key: str, raw: MemcachedEntry, age: int, *version: Any) -> bool:
+    def _store(
+        self, verb: str, key: str, raw: MemcachedEntry, age: int | None, *version: Any
+    ) -> bool:
         name, timeout = self._name(key), self.cache.get_backend_timeout(age)
         store = getattr(self._node(name), verb)
         return bool(store(name, self.decode(raw), *version, expire=timeout, noreply=False))
