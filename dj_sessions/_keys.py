@@ -57,3 +57,22 @@ def fits_every_store(key: str) -> bool:
 def shorten(key: str | None) -> str:
     """Return as much of ``key`` as people may see: enough to recognise it, too little to use it."""
     return f"{key[:6]}…" if key else "—"
+
+
+def why_refused(key: object, *, is_custom: bool) -> str:
+    """Return why nothing can be stored under ``key``, and which keys a store takes."""
+    shown = repr(shorten(key)) if isinstance(key, str) else f"of type {type(key).__name__}"
+    refused = (
+        f"No session can be stored under the key {shown}, which has {len(str(key))} characters"
+    )
+    if is_custom:
+        return (
+            f"{refused}. A key of this store has {MIN_LENGTH} characters or more and no more than "
+            f"{LONGEST_CUSTOM} bytes, and no white space, control character, '/' or '\\'."
+        )
+    odd = ", ".join(map(repr, sorted({*str(key)} - {*VALID_KEY_CHARS})[:8]))
+    return (
+        f"{refused}{', among them ' if odd else ''}{odd}. A session key has {MIN_LENGTH} to "
+        f"{MAX_LENGTH} characters, each one of a-z and 0-9. For keys of another kind, override "
+        "_get_new_session_key() in a SessionStore of your own."
+    )

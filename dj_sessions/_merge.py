@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 
@@ -18,6 +18,9 @@ class _Absent:
 #: In place of a value: there is none under this key.
 ABSENT: Final = _Absent()
 
+#: What Django keeps of a login. It is one value: never one user's id beside another's hash.
+LOGIN: Final = ("_auth_user_id", "_auth_user_backend", "_auth_user_hash")
+
 Resolve = Callable[[str, Any, Any, Any], Any]
 
 
@@ -26,30 +29,43 @@ def ours_wins(key: str, base: Any, ours: Any, theirs: Any) -> Any:
     return ours
 
 
+def changes(base: Mapping[str, Any], ours: Mapping[str, Any]) -> set[str]:
+    """Return the keys whose values differ."""
+    return {
+        key for key in {**base, **ours} if not is_same(base.get(key, ABSENT), ours.get(key, ABSENT))
+    }
+
+
 def merge(
     base: Mapping[str, Any],
     ours: Mapping[str, Any],
     theirs: Mapping[str, Any],
     resolve: Resolve = ours_wins,
+    changed: Collection[str] | None = None,
 ) -> dict[str, Any]:
-    """Return ``theirs`` with the changes from ``base`` to ``ours`` made on top of it.
+    """Return ``theirs`` with our changes from ``base`` to ``ours`` made on top of it.
 
-    A top-level key that we did not change is theirs; one that we added, changed or removed is
-    as we left it. Where they changed it too, and differently, ``resolve(key, base, ours,
-    theirs)`` returns the value; ABSENT stands for no value, on either side of the call.
+    ``changed`` names the top-level keys that we changed, by default those whose values differ.
+    All others are theirs; one that we added, changed or removed is as we left it. Where they
+    changed it too, and differently, ``resolve(key, base, ours, theirs)`` returns the value; ABSENT
+    stands for no value, on either side of the call. The keys of a login stay together: if we
+    changed one of them, all are ours.
     """
+    mine = _with_whole_login(changes(base, ours) if changed is None else changed)
     merged = dict(theirs)
-    for key in {**base, **ours}:
-        before, mine, other = (side.get(key, ABSENT) for side in (base, ours, theirs))
-        if _is_same(before, mine):
-            continue
-        if not _is_same(before, other) and not _is_same(mine, other):
-            mine = resolve(key, before, mine, other)
-        if mine is ABSENT:
+    for key in mine:
+        before, value, other = (side.get(key, ABSENT) for side in (base, ours, theirs))
+        if key not in LOGIN and not is_same(before, other) and not is_same(value, other):
+            value = resolve(key, before, value, other)
+        if value is ABSENT:
             merged.pop(key, None)
         else:
-            merged[key] = mine
+            merged[key] = value
     return merged
+
+
+def _with_whole_login(changed: Collection[str]) -> Collection[str]:
+    return changed if set(LOGIN).isdisjoint(changed) else {*changed, *LOGIN}
 
 
 def take_over(
@@ -57,13 +73,14 @@ def take_over(
     base: Mapping[str, Any],
     theirs: Mapping[str, Any],
     resolve: Resolve = ours_wins,
+    changed: Collection[str] | None = None,
 ) -> None:
     """Merge ``theirs`` into ``live``, which others may be changing at the same time.
 
     Only what they changed is touched, and nothing that was changed again since we looked.
     """
     ours = dict(live)
-    merged = merge(base, ours, theirs, resolve)
+    merged = merge(base, ours, theirs, resolve, changed)
     for key in {**ours, **merged}:
         seen, value = ours.get(key, ABSENT), merged.get(key, ABSENT)
         if seen is value or live.get(key, ABSENT) is not seen:
@@ -74,26 +91,40 @@ def take_over(
             live[key] = value
 
 
-def _is_same(one: Any, other: Any) -> bool:
-    """Tell whether two values are equal and of the same types: 1 and True are not the same.
+def is_same(one: Any, other: Any) -> bool:
+    """Return whether two values are equal and of the same types: 1 and True are not the same.
 
-    A list is the tuple that it was before it was stored.
+    A list is the tuple that it was before it was stored. Values may be nested as deeply as they
+    can be stored: no call for each level.
     """
-    if one is other:
-        return True
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(_is_same, one, other))
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_is_same(one[key], other[key]) for key in one)
+    pairs = [(one, other)]
+    while pairs:
+        one, other = pairs.pop()
+        if one is other:
+            continue
+        if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+            if len(one) != len(other):
+                return False
+            pairs.extend(zip(one, other, strict=True))
+        elif type(one) is not type(other):
+            return False
+        elif isinstance(one, dict):
+            if one.keys() != other.keys():
+                return False
+            pairs.extend((value, other[key]) for key, value in one.items())
+        elif not _is_equal(one, other):
+            return False
+    return True
+
+
+def _is_equal(one: Any, other: Any) -> bool:
     if isinstance(one, str | bytes | int | set | frozenset):
         return bool(one == other)
     return _is_stored_alike(one, other)
 
 
 def _is_stored_alike(one: object, other: object) -> bool:
-    """Tell whether two objects are stored as the same.
+    """Return whether two objects are stored as the same.
 
     Equality may mean anything: NaN is never equal, models are where their keys are, and an object
     without a word on it is to itself alone.

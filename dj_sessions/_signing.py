@@ -64,6 +64,11 @@ def unsign(text: str, salt: str) -> bytes:
     return unpack(packed)
 
 
+def signed_at(text: str) -> int:
+    """Return when ``text``, whose signature is valid, was signed (epoch seconds)."""
+    return signing.b62_decode(text.rsplit(":", 2)[1])
+
+
 def _is_signed(value: bytes, signature: bytes, salt: str) -> bool:
     if hmac.compare_digest(signature, _signature(value, salt, settings.SECRET_KEY)):
         return True

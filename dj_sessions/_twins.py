@@ -16,13 +16,17 @@ of its own, for what each request does. The sync method steps the body once (``f
 nothing in it waits; the async twin is ``driven(save, _save)``: one hop, or in async mode where
 somebody's async override, or a store with async I/O, must be reached.
 
+*Outside.* Where a body has to wait for its turn, or before it tries again, it says so with
+``await outside(mode, …)``: no thread and no event loop is held meanwhile.
+
 *Bridges.* When a subclass overrides only the sync twin, the async twin, older in the MRO, is
 replaced by one that calls that subclass's own sync method.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import wraps
 from types import FunctionType
@@ -65,17 +69,80 @@ async def in_async(
     return await twin(*args, **kwargs)
 
 
+class _Outside:
+    """What a body asks of whoever steps it: to wait, by the one of two calls that fits."""
+
+    __slots__ = ("sync", "twin")
+
+    def __init__(self, sync: Callable[[], Any], twin: Callable[[], Awaitable[Any]]) -> None:
+        self.sync = sync
+        self.twin = twin
+
+    def __await__(self) -> Generator[_Outside, Any, Any]:
+        return (yield self)
+
+
+async def outside(mode: Mode, sync: Callable[[], R], twin: Callable[[], Awaitable[R]]) -> R:
+    """Wait where it holds up nobody else; neither call may raise.
+
+    Sync code calls ``sync``. Under an event loop it awaits ``twin``, and no thread is held.
+    """
+    if mode is in_sync:
+        return await _Outside(sync, twin)  # type: ignore[no-any-return]
+    return await twin()
+
+
 def finish(body: Coroutine[Any, Any, R]) -> R:
     """Return what ``body`` returns, without an event loop; it must be in sync mode."""
+    answer = None
+    while True:
+        is_done, result = _advance(body, answer)
+        if is_done:
+            return result  # type: ignore[no-any-return]
+        try:
+            answer = result.sync()
+        except BaseException:  # a time limit, or Ctrl-C: what the body holds is let go
+            body.close()
+            raise
+
+
+def _advance(body: Coroutine[Any, Any, Any], answer: Any) -> tuple[bool, Any]:
+    """Step ``body`` to its end, or to where it waits; return whether it ended, and with what."""
     try:
-        body.send(None)
+        waits = body.send(answer)
     except StopIteration as stop:
-        return stop.value  # type: ignore[no-any-return]
+        return True, stop.value
+    if isinstance(waits, _Outside):
+        return False, waits
     body.close()
     raise RuntimeError(
         f"{body} waited in sync mode: a sync method that it calls is overridden "
         "by a coroutine function. Override the method whose name starts with 'a' instead."
     )
+
+
+async def _finish_in_loop(
+    body: Coroutine[Any, Any, R], advance: Callable[..., Awaitable[tuple[bool, Any]]]
+) -> R:
+    """Return what ``body`` returns, a thread hop for each step between its waits."""
+    answer = None
+    try:
+        while True:
+            is_done, result = await advance(body, answer)
+            if is_done:
+                return result  # type: ignore[no-any-return]
+            answer = await result.twin()
+    finally:
+        # Of a task that was cancelled: what the body holds is let go, unless a thread is in it.
+        with suppress(ValueError):
+            body.close()
+
+
+_advance_in_thread: Any = sync_to_async(_advance)
+
+
+async def _advance_at_once(body: Coroutine[Any, Any, Any], answer: Any) -> tuple[bool, Any]:
+    return _advance(body, answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +216,8 @@ def driven(
         self: Any = args[0]
         if self._async_overrides:
             return await body(self, in_async, *args[1:], **kwargs)
-        if not self.blocking:
-            return _step(body, *args, **kwargs)
-        return await _step_in_thread(body, *args, **kwargs)  # type: ignore[no-any-return]
+        advance = _advance_in_thread if self.blocking else _advance_at_once
+        return await _finish_in_loop(body(self, in_sync, *args[1:], **kwargs), advance)
 
     return _marked(twin, sync, in_thread)
 
@@ -166,16 +232,9 @@ def driven_after_load(
         if self._async_overrides:
             return await body(self, in_async, *args[1:], **kwargs)
         await _load(*args, **kwargs)
-        return _step(body, *args, **kwargs)
+        return finish(body(self, in_sync, *args[1:], **kwargs))
 
     return _marked(twin, sync, after_load_in_thread)
-
-
-def _step(body: Callable[..., Coroutine[Any, Any, R]], self: Any, *args: Any, **kwargs: Any) -> R:
-    return finish(body(self, in_sync, *args, **kwargs))
-
-
-_step_in_thread: Any = sync_to_async(_step)
 
 
 def twin_of(sync: Callable[..., Any], make: Callable[..., Any] = in_thread) -> Callable[[F], F]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self, TypeVar
 
 from django.contrib.sessions.base_session import AbstractBaseSession as DjangoAbstractBaseSession
 from django.contrib.sessions.base_session import BaseSessionManager as DjangoBaseSessionManager
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from dj_sessions import _forward
 from dj_sessions._keys import shorten
 
 __all__ = ["AbstractBaseSession", "BaseSessionManager"]
@@ -23,6 +25,26 @@ class BaseSessionManager(DjangoBaseSessionManager[_T]):
 
     https://docs.djangoproject.com/en/stable/topics/http/sessions/#django.contrib.sessions.base_session.BaseSessionManager
     """
+
+    def get_queryset(self) -> models.QuerySet[_T]:
+        """Return the sessions, without the rows that led to a new key a moment ago.
+
+        After that such a row is one more that has expired.
+        """
+        rows = self.with_forwards()
+        if type(self.model._meta.get_field("session_data")) is not models.TextField:
+            return rows  # it may have no lookups, and keeps no forwards
+        now = timezone.now()
+        moved = models.Q(
+            expire_date__lte=now,
+            expire_date__gt=now - timedelta(seconds=_forward.AGE),
+            session_data__startswith=_forward.MARK,
+        )
+        return rows.filter(~moved)
+
+    def with_forwards(self) -> models.QuerySet[_T]:
+        """Return every row, also those that only lead to the new key of a session."""
+        return super().get_queryset()
 
     def encode(self, session_dict: dict[str, Any]) -> str:
         """Return the data as the model's store class writes it."""

@@ -99,6 +99,11 @@ class SessionSettings:
         return _now("SESSION_SAVE_EVERY_REQUEST")
 
     @property
+    def SESSION_CONFLICT_TIMEOUT(self) -> float:
+        """Seconds for which a save that meets others' changes is tried again; 10 by default."""
+        return getattr(settings, "SESSION_CONFLICT_TIMEOUT", 10)
+
+    @property
     def USE_TZ(self) -> bool:
         """Whether the site's times are aware."""
         return _now("USE_TZ")

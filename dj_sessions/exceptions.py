@@ -41,17 +41,18 @@ __all__ = [
 
 
 class SessionConflict(Exception):
-    """Each attempt to save met a change that somebody else had just stored.
+    """Each attempt to save met a change that somebody else had just stored, for too long.
 
-    ``attempts`` (int) says how often it was tried. Nothing of this save was stored; saving
-    again is safe.
+    ``attempts`` (int) says how often it was tried within SESSION_CONFLICT_TIMEOUT. Nothing of this
+    save was stored; saving again is safe.
     """
 
     def __init__(self, attempts: int) -> None:
         self.attempts = attempts
         super().__init__(
             f"The session was changed by others during each of {attempts} attempts to save it, "
-            "and nothing of this save is stored. Save again, or write to the session less often."
+            "until SESSION_CONFLICT_TIMEOUT was over. Nothing of this save is stored. Save again, "
+            "or write to the session less often."
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -61,8 +62,9 @@ class SessionConflict(Exception):
 class SessionEnded(UpdateError, SessionInterrupted):
     """A login was ended by another request while this one was moving it to a new key.
 
-    Nothing of it is kept under either key. Unhandled, the request is answered with a 400, as any
-    whose session was deleted while it was served.
+    Raised by the save that follows ``cycle_key()``. Nothing of the login is kept under either key.
+    Unhandled, the request is answered with a 400, as any whose session was deleted while it was
+    served.
     """
 
 

@@ -91,6 +91,9 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
         decision = self._decide(request, response)
         if decision.save or decision.set_cookie:
             decision = finish(self._commit(in_sync, request, response, decision))
+        session: Any = request.session
+        if getattr(session, "_is_unsettled", False):
+            session._settle()
         return self._announce(request, response, decision)
 
     @twin_of(process_request)
@@ -110,6 +113,9 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
                 decision = await self._commit(in_async, request, response, decision)
             else:  # one hop for all that a store's overrides may look up on the way
                 decision = await _commit_in_thread(self, request, response, decision)
+        session: Any = request.session
+        if getattr(session, "_is_unsettled", False):
+            await session._asettle()
         return self._announce(request, response, decision)
 
     def _decide(self, request: HttpRequest, response: HttpResponse) -> Decision:
@@ -131,9 +137,10 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
             if session.is_empty() != was_empty:
                 decision = self._decide(request, response)
         if decision.save and not await self._save(mode, session):
-            has_cookie = self._has_cookie(request)
-            decision = replace(decision, set_cookie=False, delete_cookie=has_cookie)
-        if decision.set_cookie:
+            is_over = self._has_cookie(request) and not _has_moved(session)
+            decision = replace(decision, set_cookie=False, delete_cookie=is_over)
+        # The request that has moved the session brings the cookie, and nobody else learns the key.
+        if decision.set_cookie and not _has_moved(session):
             await self._set_cookie(mode, request, response, session)
         return decision
 
@@ -158,6 +165,7 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
             has_cookie=self._has_cookie(request),
             save_every_request=conf.SESSION_SAVE_EVERY_REQUEST,
             status=response.status_code,
+            moved=_has_moved(session),
         )
 
     def _has_cookie(self, request: HttpRequest) -> bool:
@@ -195,6 +203,11 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
 def _is_session(session: Any) -> bool:
     """Tell whether ``request.session`` is one, and not removed or replaced by something else."""
     return hasattr(session, "accessed")
+
+
+def _has_moved(session: Any) -> bool:
+    """Return whether another request has given the session another key meanwhile."""
+    return getattr(session, "_was_moved", False) is True
 
 
 def _is_made_in_memory(store: Any) -> bool:

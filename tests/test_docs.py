@@ -20,7 +20,7 @@ from django.core.management import get_commands, load_command_class
 from django.test import override_settings
 from django.utils.module_loading import import_string
 
-from dj_sessions import _keys, checks
+from dj_sessions import _forward, _keys, checks
 from dj_sessions.backends import file, signed_cookies, stored
 from dj_sessions.conf import SessionSettings, conf
 from testproject import environment
@@ -223,9 +223,9 @@ def test_the_documented_differences_are_those_that_the_differential_tests_allow(
 @pytest.mark.parametrize(
     ("name", "phrase"),
     [
-        ("concurrency", f"each of {stored.SAVE_ATTEMPTS} attempts"),
+        ("concurrency", f"for {_forward.AGE} seconds"),
+        ("concurrency", f"by default {SessionSettings().SESSION_CONFLICT_TIMEOUT} seconds"),
         ("engines", f"more than {signed_cookies.COOKIE_LIMIT:,} bytes"),
-        ("differences", f"each of {stored.SAVE_ATTEMPTS} attempts"),
         ("differences", f"removes {stored.PURGE_BATCH} at a time"),
         ("differences", f"more than {signed_cookies.COOKIE_LIMIT:,} bytes"),
         ("differences", {3600: "an hour ago"}[file.ORPHAN_AGE]),

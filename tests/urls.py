@@ -1,6 +1,8 @@
 """URLs of the test-suite: the admin, and one view per thing that a view does to a session."""
 
+from asgiref.sync import sync_to_async
 from django.contrib import admin
+from django.db import transaction
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 
@@ -17,6 +19,14 @@ def write(request: HttpRequest) -> JsonResponse:
 def flush(request: HttpRequest) -> JsonResponse:
     request.session.flush()
     return JsonResponse({})
+
+
+def rolled_back(request: HttpRequest) -> JsonResponse:
+    """Save the session in a transaction of the database that is asked for, and fail."""
+    with transaction.atomic(using=request.GET["database"]):
+        request.session["step"] = "two"
+        request.session.save()
+        raise ZeroDivisionError
 
 
 def untouched(request: HttpRequest) -> JsonResponse:
@@ -37,13 +47,20 @@ async def aflush(request: HttpRequest) -> JsonResponse:
     return JsonResponse({})
 
 
+async def arolled_back(request: HttpRequest) -> JsonResponse:
+    return await sync_to_async(rolled_back)(request)
+
+
 async def auntouched(request: HttpRequest) -> JsonResponse:
     return JsonResponse({})
 
 
+SYNC = read, write, flush, rolled_back, untouched
+ASYNC = aread, awrite, aflush, arolled_back, auntouched
+
 # A name per deed: Mode.view(name) is the view of that deed for the mode.
 urlpatterns = [
     path("admin/", admin.site.urls),
-    *(path(f"sync/{view.__name__}/", view) for view in (read, write, flush, untouched)),
-    *(path(f"async/{view.__name__[1:]}/", view) for view in (aread, awrite, aflush, auntouched)),
+    *(path(f"sync/{view.__name__}/", view) for view in SYNC),
+    *(path(f"async/{view.__name__[1:]}/", view) for view in ASYNC),
 ]

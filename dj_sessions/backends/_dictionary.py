@@ -33,10 +33,14 @@ class SessionDictionary(SessionBase):
     def __setitem__(self, key: str, value: Any) -> None:
         """Set ``key`` to ``value``."""
         self._session[key] = value
-        self.modified = True
+        self._assigned(key)
 
     def __delitem__(self, key: str) -> None:
         del self._session[key]
+        self._assigned(key)
+
+    def _assigned(self, *keys: str) -> None:
+        """Note that ``keys`` were assigned or deleted."""
         self.modified = True
 
     def __iter__(self) -> Iterator[str]:
@@ -51,7 +55,8 @@ class SessionDictionary(SessionBase):
 
     def pop(self, key: str, default: Any = _REQUIRED) -> Any:
         """Remove ``key`` and return its value, or ``default``; raises KeyError without one."""
-        self.modified = self.modified or key in self._session
+        if key in self._session:
+            self._assigned(key)
         return self._session.pop(key, *(() if default is _REQUIRED else (default,)))
 
     def setdefault(self, key: str, value: Any) -> Any:  # type: ignore[override]
@@ -68,8 +73,9 @@ class SessionDictionary(SessionBase):
         self, dict_: Mapping[str, Any] | Iterable[tuple[str, Any]]
     ) -> None:
         """Set every key of ``dict_``."""
-        self._session.update(dict_)
-        self.modified = True
+        values = dict(dict_)
+        self._session.update(values)
+        self._assigned(*values)
 
     def has_key(self, key: object) -> bool:
         """Tell whether ``key`` is set."""

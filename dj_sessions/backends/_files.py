@@ -56,10 +56,17 @@ def create(path: str, content: bytes, *, durable: bool = False) -> bool:
     return True
 
 
-def replace(path: str, content: bytes, *, durable: bool = False) -> None:
-    """Put ``content`` in place of a file; readers see the old content or the new."""
+def replace(
+    path: str, content: bytes, *, durable: bool = False, modified: float | None = None
+) -> None:
+    """Put ``content`` in place of a file; readers see the old content or the new.
+
+    ``modified`` is what to give as the time of modification (epoch seconds), now by default.
+    """
     temporary = _written(path, content, durable)
     try:
+        if modified is not None:
+            os.utime(temporary, (modified, modified))
         os.replace(temporary, path)
     except BaseException:
         _forget(temporary)  # it may have been done, whatever was reported

@@ -15,6 +15,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import CharField, DateTimeField, Field, Model, TextField
 
+from dj_sessions import _forward
 from dj_sessions.backends._rows import (
     TEXTS,
     RowRecord,
@@ -52,14 +53,16 @@ class Statements:
         self.fields = model._meta.concrete_fields
         self.changing = [field for field in self.fields if not field.primary_key]
         # No more than names of the model, quoted by the database's own rules, is put together.
-        self.find = f"SELECT {wanted} FROM {table} WHERE {key} AND {live}"  # noqa: S608
-        also = column["expire_date"]
-        self.find_whole = f"SELECT {wanted}, {also} FROM {table} WHERE {key} AND {live}"  # noqa: S608
+        also, open_ = column["expire_date"], f"({live} OR {wanted} LIKE '{_forward.MARK}%%')"
+        self.find = f"SELECT {wanted} FROM {table} WHERE {key} AND {open_}"  # noqa: S608
+        self.find_whole = f"SELECT {wanted}, {also} FROM {table} WHERE {key} AND {open_}"  # noqa: S608
         self.insert = f"INSERT INTO {table} ({into}) VALUES ({values})"  # noqa: S608
         self.replace = f"UPDATE {table} SET {to} WHERE {key} AND {same}"  # noqa: S608
         self.replace_live = f"UPDATE {table} SET {to} WHERE {key} AND {live}"  # noqa: S608
         self.remove = f"DELETE FROM {table} WHERE {key}"  # noqa: S608
         self.take = f"DELETE FROM {table} WHERE {key} AND {same}"  # noqa: S608
+        moved = f"{wanted} = %s, {also} = %s"
+        self.move = f"UPDATE {table} SET {moved} WHERE {key} AND {same}"  # noqa: S608
         self.lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
         expiry: Any = model._meta.get_field("expire_date")
         self.expiry = expiry.get_col(model._meta.db_table)
@@ -106,7 +109,7 @@ class PreparedRows(Rows):
             super().insert(instance)
             return
         self._execute(self._sql.insert, values)
-        instance._state.adding, instance._state.db = False, self._using
+        instance._state.adding, instance._state.db = False, self.using
 
     def replace(self, key: str, instance: Any, expected: str | None, now: datetime) -> bool:
         values = self._values(self._sql.changing, instance, adding=False)
@@ -126,6 +129,12 @@ class PreparedRows(Rows):
         if delete_is_watched(self._model) or not goes_alone(self._model):
             return super().take(key, expected, now)
         return self._execute(self._sql.take, (key, expected)) > 0
+
+    def move(self, key: str, expected: str | None, forward: str, now: datetime) -> bool:
+        if expected is None:
+            return super().move(key, expected, forward, now)
+        ended = self._connection.ops.adapt_datetimefield_value(now)
+        return self._execute(self._sql.move, (forward, ended, key, expected)) > 0
 
     def _execute(self, sql: str, parameters: tuple[Any, ...]) -> int:
         with savepoint(self._connection), self._connection.cursor() as cursor:

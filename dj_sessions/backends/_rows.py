@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import CharField, F, Manager, Model, QuerySet, TextField
+from django.db.models import CharField, F, Manager, Model, Q, QuerySet, TextField
 
+from dj_sessions import _forward
 from dj_sessions.backends._purge_errors import is_overtaken
 from dj_sessions.backends._record import Record
 from dj_sessions.backends._transactions import (
@@ -56,33 +57,51 @@ def manager_of(model: Any) -> Any:
     return getattr(model, "objects", model._default_manager)
 
 
+def is_forward_text(payload: object) -> bool:
+    """Return whether a row's payload is a forward."""
+    return isinstance(payload, str) and payload.startswith(_forward.MARK)
+
+
+def without_forwards(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Leave out rows that only lead to a new key."""
+    return rows.exclude(session_data__startswith=_forward.MARK)
+
+
 def finds_every_row(manager: Any) -> bool:
-    """Tell whether a manager has no query set of its own."""
-    is_own = type(manager).get_queryset is not Manager.get_queryset
-    return not is_own and manager._queryset_class is QuerySet
+    """Return whether a manager has no query set of its own."""
+    from dj_sessions.base_session import BaseSessionManager  # which wants the apps to be loaded
+
+    usual = Manager.get_queryset, BaseSessionManager.get_queryset
+    return type(manager).get_queryset in usual and manager._queryset_class is QuerySet
 
 
 class Rows:
     """The rows of a model in one database: those that the model's manager finds."""
 
-    __slots__ = ("_connection", "_model", "_using")
+    __slots__ = ("_connection", "_model", "using")
 
     def __init__(self, model: type[Model], connection: BaseDatabaseWrapper) -> None:
         self._model: Any = model
         self._connection = connection
-        self._using = connection.alias
+        self.using = connection.alias
 
     def instance(self, key: str | None, now: datetime, *, lock: bool = False) -> Any:
         """Return the row of a live session, or None; with ``lock``, as the last save left it."""
-        live = self._found(key).filter(expire_date__gt=now)
-        try:
-            return (self._locked(live) if lock and can_be_locked(live) else live).get()
-        except self._model.DoesNotExist:
-            return None
+        return self._get(self._found(key).filter(expire_date__gt=now), lock)
 
     def find(self, key: str, now: datetime, *, lock: bool = False) -> RowRecord | None:
-        """Return what a live session has, or None; with ``lock``, as the last save left it."""
-        return loaded_from(self.instance(key, now, lock=lock))
+        """Return the record of a session or forward; with ``lock``, as the last save left it."""
+        if not self.keeps_forwards():
+            return loaded_from(self.instance(key, now, lock=lock))
+        rows = self._model._base_manager.using(self.using).filter(session_key=key)
+        wanted = Q(expire_date__gt=now) | Q(session_data__startswith=_forward.MARK)
+        return loaded_from(self._get(rows.filter(wanted), lock))
+
+    def _get(self, rows: QuerySet[Any], lock: bool) -> Any:
+        try:
+            return (self._locked(rows) if lock and can_be_locked(rows) else rows).get()
+        except self._model.DoesNotExist:
+            return None
 
     def find_whole(self, key: str, now: datetime, *, lock: bool = False) -> RowRecord | None:
         """Return the same, with the expiry in any case: reading a date takes its time."""
@@ -108,8 +127,8 @@ class Rows:
     def insert(self, instance: Any) -> None:
         """Insert a row; raises IntegrityError, also if its key is taken."""
         watched = save_is_watched(self._model)
-        with transaction.atomic(using=self._using) if watched else savepoint(self._connection):
-            instance.save(force_insert=True, using=self._using)
+        with transaction.atomic(using=self.using) if watched else savepoint(self._connection):
+            instance.save(force_insert=True, using=self.using)
 
     def replace(self, key: str, instance: Any, expected: str | None, now: datetime) -> bool:
         """Update the row that has the payload ``expected``; tell whether there was one.
@@ -121,21 +140,38 @@ class Rows:
         if same is not None and not watched:
             with savepoint(self._connection):
                 return _update(same, **columns(instance)) > 0
-        with transaction.atomic(using=self._using):
+        with transaction.atomic(using=self.using):
             is_same = self._hold_same(key, same, expected, now)
             if is_same and watched:
-                instance.save(force_update=True, using=self._using)
+                instance.save(force_update=True, using=self.using)
             elif is_same:
                 _update(self._stored(key), **columns(instance))
             return is_same
+
+    def keeps_forwards(self) -> bool:
+        """Return whether a row may stay to lead to a new key, and nobody must see it deleted."""
+        return (
+            finds_every_row(manager_of(self._model))
+            and keeps_payloads(self._model, self.using, self._connection.vendor)
+            and goes_alone(self._model)
+            and not delete_is_watched(self._model)
+        )
+
+    def move(self, key: str, expected: str | None, forward: str, now: datetime) -> bool:
+        """Put a forward, which has expired, into the row that has the payload ``expected``."""
+        same = self._comparing(key, expected, now)
+        if same is None:
+            return self.remove(key) if expected is None else self.take(key, expected, now)
+        with savepoint(self._connection):
+            return _update(same, session_data=forward, expire_date=now) > 0
 
     def take(self, key: str, expected: str, now: datetime) -> bool:
         """Delete the row that has the payload ``expected``, as ``remove()`` does."""
         same = self._comparing(key, expected, now)
         if same is not None and goes_alone(self._model) and not delete_is_watched(self._model):
             with savepoint(self._connection):
-                return bool(same._raw_delete(self._using))
-        with transaction.atomic(using=self._using):
+                return bool(same._raw_delete(self.using))
+        with transaction.atomic(using=self.using):
             return self._hold_same(key, same, expected, now) and self.remove(key)
 
     def _hold_same(
@@ -149,7 +185,7 @@ class Rows:
 
     def _comparing(self, key: str, expected: str | None, now: datetime) -> QuerySet[Any] | None:
         """Return the row if it is as expected, or None where no statement can tell."""
-        is_kept = keeps_payloads(self._model, self._using, self._connection.vendor)
+        is_kept = keeps_payloads(self._model, self.using, self._connection.vendor)
         if not is_kept or load_is_heard(self._model):
             return None
         rows = self._found(key)
@@ -185,11 +221,11 @@ class Rows:
             is_looked_for = watched or not finds_every_row(manager_of(self._model))
             return self._remove_with_all_that_goes_along(key, stored=is_looked_for)
         with savepoint(self._connection):
-            return bool(self._found(key)._raw_delete(self._using))
+            return bool(self._found(key)._raw_delete(self.using))
 
     def _remove_by_override(self, key: str) -> bool:
         """Have the model's own ``delete()`` end the row, whatever that does and returns."""
-        with transaction.atomic(using=self._using):
+        with transaction.atomic(using=self.using):
             row = self._hold(key)  # so that of two who end it only one finds it
             if row is None:
                 return False
@@ -204,15 +240,15 @@ class Rows:
             if row is None:
                 return False
             row.is_ended_by_its_store = True
-            return bool(row.delete(using=self._using)[0])
+            return bool(row.delete(using=self.using)[0])
 
     def _found(self, key: str | None) -> QuerySet[Any]:
         """Return the row if the model's manager finds it."""
-        return manager_of(self._model).using(self._using).filter(session_key=key)  # type: ignore[no-any-return]
+        return manager_of(self._model).using(self.using).filter(session_key=key)  # type: ignore[no-any-return]
 
     def _stored(self, key: str) -> QuerySet[Any]:
         """Return the row, also if the model's manager hides it."""
-        return self._model._base_manager.using(self._using).filter(session_key=key)  # type: ignore[no-any-return]
+        return self._model._base_manager.using(self.using).filter(session_key=key)  # type: ignore[no-any-return]
 
 
 def _is_same(row: Any, expected: str | None, now: datetime) -> bool:

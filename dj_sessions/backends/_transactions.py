@@ -11,6 +11,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 from django.db.models.sql.constants import LOUTER
 
+from dj_sessions.backends._baseline import Commit
+
 _NOTHING: Final = nullcontext()
 
 
@@ -34,9 +36,23 @@ def _is_committed_by_hand(connection: BaseDatabaseWrapper) -> bool:
 
 
 def after_commit(using: str, action: Callable[[], object]) -> None:
-    """Call ``action`` when the transaction is committed: never if a site does that by hand."""
-    if connections[using].in_atomic_block:
+    """Call ``action`` when the transaction is committed.
+
+    It is never called where a site commits by hand. Nor is it where a TestCase rolls back in the
+    end: the callbacks that its tests capture are the site's own.
+    """
+    blocks: list[Any] = connections[using].atomic_blocks
+    if blocks and not any(block._from_testcase for block in blocks):
         transaction.on_commit(action, using=using)
+
+
+def commit_of(using: str) -> Commit | None:
+    """Return what ``after_commit()`` calls for the open transaction; None if there is none."""
+    if not in_transaction(using):
+        return None
+    commit = Commit()
+    after_commit(using, commit)
+    return commit
 
 
 def reads_committed_rows(using: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from dj_sessions import _payload
+from dj_sessions import _forward, _payload
 from dj_sessions._twins import at_once, in_thread, twin_of
 from dj_sessions.backends._record import Record
 from dj_sessions.backends.base import SessionBase
@@ -49,8 +49,35 @@ class StorageVerbs(SessionBase):
     async def _atake(self, key: str, expected: Record | None) -> bool:
         return await self._aremove(key)
 
+    def _end(self, key: str, expected: Record | None) -> bool:
+        """Remove the session that was loaded as ``expected``; return whether it was there.
+
+        A store that keeps forwards takes it, and leaves a forward to be followed.
+        """
+        return self._remove(key)
+
+    @twin_of(_end)
+    async def _aend(self, key: str, expected: Record | None) -> bool:
+        return await self._aremove(key)
+
+    def _move(self, key: str, expected: Record | None, forward: str) -> bool:
+        """Put ``forward`` in the place of what is stored if it is ``expected`` (None: anything).
+
+        Return whether it was. Only ``_data()`` sees a forward: to Django's own engines it has
+        expired. A store that keeps none removes what is stored.
+        """
+        return self._take(key, expected)
+
+    @twin_of(_move)
+    async def _amove(self, key: str, expected: Record | None, forward: str) -> bool:
+        return await self._atake(key, expected)
+
+    def _may_wait(self) -> bool:
+        """Return whether a save may wait for others of this process: not inside a transaction."""
+        return True
+
     def _holds(self, key: str) -> bool:
-        """Tell whether anything is stored, expired or not."""
+        """Tell whether a session is stored, expired or not."""
         return self._read(key) is not None
 
     @classmethod
@@ -63,7 +90,13 @@ class StorageVerbs(SessionBase):
         return Record(self.encode(data))
 
     def _data(self, record: Record) -> dict[str, Any] | None:
-        """Return the data of ``record``, a new copy each time; None if it is corrupt."""
+        """Return the data of ``record``, a new copy each time; None if it is corrupt.
+
+        Of a forward, a dictionary with nothing but its text under ``_forward.MARK``.
+        """
+        payload = record.payload
+        if type(payload) is str and payload.startswith(_forward.MARK):
+            return {_forward.MARK: payload}
         if type(self).decode is not SessionBase.decode:
             return self.decode(record.payload)
         return _payload.decode(record.payload, self.serializer, self.key_salt)

@@ -49,8 +49,10 @@ class SessionBase(Twinned, SessionLifetime):
     #: Held by the task that loads; and the thread whose sync code waits for that task, if any.
     _loading: tuple[asyncio.Lock, object] | None = None
     _serializer: Any = None
-    #: What is stored, as last seen, where the store compares with it.
-    _baseline: Any = None
+    #: Whether a cache waits for the end of a transaction in which this session was saved.
+    _is_unsettled = False
+    #: Whether another request has moved the session that this one asked for to another key.
+    _was_moved = False
 
     def __init__(self, session_key: str | None = None) -> None:
         self._session_key = session_key
@@ -153,6 +155,7 @@ class SessionBase(Twinned, SessionLifetime):
                 # Another task of this request may have loaded it meanwhile, and written to it.
                 if not hasattr(self, "_session_cache"):
                     self._session_cache = data
+            self._note_loaded()
         return self._session_cache
 
     @property
@@ -191,6 +194,10 @@ class SessionBase(Twinned, SessionLifetime):
         if not hasattr(self, "_session_cache"):
             data = await self.aload()
             self._session_cache = getattr(self, "_session_cache", data)
+            self._note_loaded()
+
+    def _note_loaded(self) -> None:
+        """Take note that the data in this session is what ``load()`` returned."""
 
     # Lifecycle
 
@@ -199,21 +206,31 @@ class SessionBase(Twinned, SessionLifetime):
         finish(self._flush(in_sync))
 
     async def _flush(self, mode: Mode) -> None:
+        baseline = self._loaded_baseline()
         self.clear()
-        await mode(self.delete, self.adelete)
+        await self._end_loaded(mode, baseline)
         self._session_key = None
+
+    async def _end_loaded(self, mode: Mode, baseline: Any) -> None:
+        """End what this session was loaded from."""
+        await mode(self.delete, self.adelete)
+
+    def _loaded_baseline(self) -> Any:
+        """Return what the data in this session is compared with, where its store compares."""
+        return None
 
     def cycle_key(self) -> None:
         """Move the data to a new key and end the old one, against session fixation.
 
-        Raises what ``create()`` raises, and on StoredSession SessionEnded if another request
-        ended the login meanwhile.
+        Raises what ``create()`` raises. If another request has changed the key meanwhile, this
+        session goes on under that one's new key. If another one has ended the login, nothing is
+        stored, and the next save raises SessionEnded: see StoredSession.
         """
         finish(self._cycle_key(in_sync))
 
     async def _cycle_key(self, mode: Mode) -> None:
         data = await mode(self._get_session, self._aget_session)
-        key, baseline = self._session_key, self._baseline
+        key, baseline = self._session_key, self._loaded_baseline()
         await mode(self.create, self.acreate)
         self._session_cache = data
         if key:
@@ -227,7 +244,21 @@ class SessionBase(Twinned, SessionLifetime):
         aflush = driven(flush, _flush)
         acycle_key = driven(cycle_key, _cycle_key)
 
+    def _settle(self) -> None:
+        """Have a cache know of a transaction that was rolled back."""
+
+    _asettle = in_thread(_settle)
+
     # What a store implements
+
+    def refresh(self) -> None:
+        """Take over what others have saved since this session was loaded; keep its own changes.
+
+        Raises UpdateError if the session was ended meanwhile.
+        """
+        raise NotImplementedError("subclasses of SessionBase must provide a refresh() method")
+
+    arefresh = in_thread(refresh)
 
     def exists(self, session_key: str) -> bool:
         """Tell whether the store holds a session under ``session_key``."""

@@ -12,8 +12,9 @@ from typing import Any
 
 from django.core.cache.backends.base import InvalidCacheKey
 
-from dj_sessions import _payload
+from dj_sessions import _forward, _payload
 from dj_sessions._twins import Mode, driven, finish, in_sync
+from dj_sessions.backends._baseline import plain
 from dj_sessions.backends._caches import CacheSwap, swap_of
 from dj_sessions.backends._caching import CacheUser
 from dj_sessions.backends._purge import ForgottenPurge, Purge
@@ -62,7 +63,7 @@ class SessionStore(CacheUser):
         age = self.get_expiry_age() if mode is in_sync else await self.aget_expiry_age()
         encode = self._swap.encode
         try:
-            return CacheRecord(encode(data), None, int(age))
+            return CacheRecord(encode(plain(data)), None, int(age))
         except _payload.UNSTORABLE as error:
             remedy = "Store a value in its place that the cache can hold."
             _payload.raise_encode_error(data, encode, "The cache", remedy, error)
@@ -85,8 +86,17 @@ class SessionStore(CacheUser):
             return self._remove(key)
         return self._swap.take(self._cache_key_of(key), expected.payload)
 
+    def _end(self, key: str, expected: Record | None) -> bool:
+        return self._take(key, expected)
+
+    def _move(self, key: str, expected: Record | None, forward: str) -> bool:
+        was = None if expected is None else expected.payload
+        entry = self._swap.encode({_forward.MARK: forward})
+        return self._swap.swap(self._cache_key_of(key), entry, was, _forward.AGE)
+
     def _holds(self, key: str) -> bool:
-        return self._swap.holds(self._cache_key_of(key))
+        record = self._read(key)
+        return record is not None and not _forward.is_forward(self._data(record) or {})
 
     @classmethod
     def _purge(cls, now: datetime, batch: int) -> int:

@@ -162,13 +162,20 @@ class SessionStore(CacheUser, DBStore):
         """Keep the copy of a row that was written, or have readers ask for the row."""
         using = router.db_for_write(self.model, instance=record.instance)
         name, copies = self._cache_key_of(key), self._copies
-        if in_transaction(using):
+        self._is_unsettled = in_transaction(using)
+        if self._is_unsettled:
             copies.busy(name)
             after_commit(using, lambda: copies.doubt(name))
             return
         data, remainder = self._data(record) or {}, _payload.remainder(record.payload)
         sight = self._sight if self._seen == key else HIDDEN
         self._seen, self._sight = key, copies.replace(name, data, remainder, record.age, sight)
+
+    def _settle(self) -> None:
+        """Have readers ask for the row once, and not until the time of the transaction is over."""
+        is_over = not in_transaction(router.db_for_write(self.model))
+        if is_over and self._commit is not None and not self._commit.is_done:
+            self._copies.doubt(self._cache_key_of(self._session_key))
 
     def _copy_read(self, key: str, record: Record, data: dict[str, Any], age: int) -> None:
         """Keep the copy of a row that was read, unless it was changed or ended meanwhile."""
@@ -185,6 +192,10 @@ class SessionStore(CacheUser, DBStore):
     def _take(self, key: str, expected: Record | None) -> bool:
         self._copies.end(self._cache_key_of(key))
         return super()._take(key, expected)
+
+    def _move(self, key: str, expected: Record | None, forward: str) -> bool:
+        self._copies.end(self._cache_key_of(key))
+        return super()._move(key, expected, forward)
 
     _arecord = driven(DBStore._record, _row_record)
     _acopy_read = in_thread(_copy_read)

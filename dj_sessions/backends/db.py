@@ -19,8 +19,15 @@ from dj_sessions._twins import Mode, driven, finish, in_sync, in_thread
 from dj_sessions.backends._prepared_rows import rows_of
 from dj_sessions.backends._purge import Purge
 from dj_sessions.backends._purge_rows import RowPurge
-from dj_sessions.backends._rows import RowRecord, Rows, loaded_from, manager_of
-from dj_sessions.backends._transactions import is_inside
+from dj_sessions.backends._rows import (
+    RowRecord,
+    Rows,
+    is_forward_text,
+    loaded_from,
+    manager_of,
+    without_forwards,
+)
+from dj_sessions.backends._transactions import commit_of, is_inside
 from dj_sessions.backends._watched import delete_is_watched
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
 from dj_sessions.backends.stored import Record, StoredSession
@@ -132,7 +139,9 @@ class SessionStore(StoredSession):
         """Read the row as it is now, and not as a replica or an old snapshot shows it."""
         if self._finds_rows_its_own_way() and key == self._session_key:
             row = await mode(self._get_session_from_db, self._aget_session_from_db)
-            if row is None or not lock:
+            if row is None:
+                return await mode(self._find_forward, self._afind_forward, key)
+            if not lock:
                 return loaded_from(row)
             return await mode(self._past_snapshot, self._apast_snapshot, key, loaded_from(row))
         return await mode(self._find_written, self._afind_written, key, lock=lock)
@@ -150,11 +159,16 @@ class SessionStore(StoredSession):
         using = router.db_for_write(self.model)
         return self._find_in(using, key, lock=True) if is_inside(connections[using]) else found
 
+    def _find_forward(self, key: str) -> RowRecord | None:
+        found = self._find_written(key, lock=False)
+        return found if found is not None and is_forward_text(found.payload) else None
+
     _aread = driven(_read, _read_row)
     _aread_latest = driven(_read_latest, _read_written_row)
     _afind = in_thread(_find)
     _afind_written = in_thread(_find_written)
     _apast_snapshot = in_thread(_past_snapshot)
+    _afind_forward = in_thread(_find_forward)
 
     def _record(self, data: dict[str, Any]) -> Record:
         return finish(self._row_record(in_sync, data))
@@ -169,7 +183,8 @@ class SessionStore(StoredSession):
     _arecord = driven(_record, _row_record)
 
     def _holds(self, key: str) -> bool:
-        return bool(manager_of(self.model).filter(session_key=key).exists())
+        rows = manager_of(self.model).filter(session_key=key)
+        return bool(without_forwards(rows).exists())
 
     def _insert(self, key: str, record: RowRecord) -> bool:
         rows = self._rows_to_write(record.instance)
@@ -184,7 +199,14 @@ class SessionStore(StoredSession):
     def _replace(self, key: str, record: RowRecord, expected: Record | None) -> bool:
         payload = None if expected is None else expected.payload
         rows = self._rows_to_write(record.instance)
-        return rows.is_done(partial(rows.replace, key, record.instance, payload, timezone.now()))
+        change = partial(rows.replace, key, record.instance, payload, timezone.now())
+        if not rows.is_done(change):
+            return False
+        self._commit = commit_of(rows.using)
+        return True
+
+    def _may_wait(self) -> bool:
+        return not is_inside(connections[router.db_for_write(self.model)])
 
     def _rows_to_write(self, instance: Any) -> Rows:
         return rows_of(self.model, router.db_for_write(self.model, instance=instance))
@@ -204,6 +226,17 @@ class SessionStore(StoredSession):
             return self._remove(key)
         rows = rows_of(self.model, router.db_for_write(self.model))
         return rows.is_done(partial(rows.take, key, expected.payload, timezone.now()))
+
+    def _end(self, key: str, expected: Record | None) -> bool:
+        rows = rows_of(self.model, router.db_for_write(self.model))
+        return self._take(key, expected) if rows.keeps_forwards() else self._remove(key)
+
+    def _move(self, key: str, expected: Record | None, forward: str) -> bool:
+        rows = rows_of(self.model, router.db_for_write(self.model))
+        if not rows.keeps_forwards():
+            return self._take(key, expected)
+        payload = None if expected is None else expected.payload
+        return rows.is_done(partial(rows.move, key, payload, forward, timezone.now()))
 
     @classmethod
     def _purge(cls, now: datetime, batch: int) -> int:

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Final, Self
 
 from django.core.exceptions import ImproperlyConfigured
 
-from dj_sessions import _keys
+from dj_sessions import _forward, _keys
 from dj_sessions._twins import Mode, driven, finish, in_sync
 from dj_sessions.backends import _files
 from dj_sessions.backends._purge import Purge
@@ -130,6 +130,18 @@ class SessionStore(StoredSession):
             return self._remove(key)
         return self._remove_if(key, lambda file: self._is_replaceable(file, expected))
 
+    def _end(self, key: str, expected: Record | None) -> bool:
+        return self._take(key, expected)
+
+    def _move(self, key: str, expected: Record | None, forward: str) -> bool:
+        path = self._key_to_file(key)
+        with _files.locked(path) as file:
+            if file is None or not self._is_replaceable(file, expected):
+                return False
+            # As old as can be: to Django's own engine it has expired.
+            _files.replace(path, forward.encode(), durable=conf.SESSION_FILE_FSYNC, modified=0)
+            return True
+
     def _remove_if(self, key: str, condition: Callable[[int], bool]) -> bool:
         path = self._key_to_file(key)
         with _files.locked(path) as file:
@@ -139,7 +151,8 @@ class SessionStore(StoredSession):
             return True
 
     def _holds(self, key: str) -> bool:
-        return os.path.exists(self._key_to_file(key))  # noqa: PTH110 # it is a text
+        record = self._read(key)
+        return record is not None and not record.payload.startswith(_forward.MARK)
 
     # Clearing
 
@@ -195,7 +208,10 @@ class SessionStore(StoredSession):
     def _is_over(self, file: int) -> bool:
         content, modified = _files.read_open(file)
         record = FileRecord(_text(content), None, modified)
-        return self._has_expired(record, self._data(record) or {})
+        data = self._data(record) or {}
+        if _forward.is_forward(data):
+            return _forward.target(self._session_key, data) is None
+        return self._has_expired(record, data)
 
 
 def _unlinked(file: os.DirEntry[str]) -> bool:

@@ -10,10 +10,9 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from django.core import signing
 from django.utils import timezone
 
-from dj_sessions import _payload
+from dj_sessions import _payload, _signing
 from dj_sessions._twins import Mode, driven, finish, in_sync
 from dj_sessions.backends._names import share
 from dj_sessions.backends._purge import ForgottenPurge, Purge
@@ -51,7 +50,7 @@ class SessionStore(SessionBase):
         self.accessed = True
         text = self._session_key
         data = _payload.decode(text, self.serializer, SALT) if text else None
-        if data is None or await self._has_expired(mode, _signed_at(text), data):
+        if data is None or await self._has_expired(mode, _signing.signed_at(text), data):
             self._session_key = None
             return {}
         return share(data)
@@ -86,6 +85,10 @@ class SessionStore(SessionBase):
         aload = driven(load, _load)
         asave = driven(save, _save)
 
+    def refresh(self) -> None:
+        """Read the cookie, unless it has been read: others' cookies are in other browsers."""
+        self._get_session()
+
     def exists(self, session_key: str | None = None) -> bool:
         """Return False: no store could tell."""
         return False
@@ -110,8 +113,3 @@ class SessionStore(SessionBase):
     @classmethod
     def _start_purge(cls, now: datetime) -> Purge:
         return ForgottenPurge(lambda size: 0)
-
-
-def _signed_at(text: str) -> int:
-    """Return when ``text``, whose signature is valid, was signed (epoch seconds)."""
-    return signing.b62_decode(text.rsplit(":", 2)[1])

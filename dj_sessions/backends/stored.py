@@ -12,9 +12,10 @@ raises the store's own error, which nobody turns into "no session".
 =====================================  ======  =================================================
 
 Around them: ``_holds(key)`` answers ``exists()``, ``_read_latest(key)`` reads past any cache,
-``_take(key, expected)`` removes only what is as expected, ``_record(data)`` makes the record to
-store and ``_data(record)`` reads it. The async twin of each follows by itself: one thread hop,
-unless the store writes its own.
+``_take(key, expected)`` removes only what is as expected, ``_move(key, expected, forward)`` puts a
+forward in its place and ``_end(key, expected)`` ends a session that was loaded. ``_record(data)``
+makes the record to store, ``_data(record)`` reads it. The async twin of each follows by itself:
+one thread hop, unless the store writes its own.
 """
 
 from __future__ import annotations
@@ -24,50 +25,47 @@ from functools import partial
 from time import sleep
 from typing import TYPE_CHECKING, Any, Final
 
+from django.conf import settings
 from django.utils import timezone
 
-from dj_sessions import _keys
-from dj_sessions._merge import ABSENT, take_over
+from dj_sessions import _forward, _keys
+from dj_sessions._merge import ABSENT, LOGIN
 from dj_sessions._twins import Mode, driven, finish, in_sync, in_thread
-from dj_sessions.backends._names import share
+from dj_sessions.backends._baseline import Baseline
+from dj_sessions.backends._compared import AUTHENTICATED, ComparedSession, Found
+from dj_sessions.backends._contention import Attempts
 from dj_sessions.backends._purge import PURGE_BATCH, Purge, VerbPurge
 from dj_sessions.backends._record import Record
-from dj_sessions.backends._verbs import StorageVerbs
-from dj_sessions.exceptions import CreateError, SessionConflict, SessionEnded, UpdateError
+from dj_sessions.exceptions import CreateError, InvalidSessionKey, SessionEnded, UpdateError
 
 __all__ = ["ABSENT", "Record", "StoredSession"]
 
 #: A second collision of 165 random bits is no coincidence: the store refuses everything.
 CREATE_ATTEMPTS: Final = 4
 
-#: Each conflict means that somebody else's save succeeded, so a few may follow each other.
-SAVE_ATTEMPTS: Final = 16
-
-#: Django's name for the user's id, which the session of a visitor has who is logged in.
-AUTHENTICATED: Final = "_auth_user_id"
+#: Django's name for what shows that a login is the user's latest: made of the password.
+LOGIN_HASH: Final = LOGIN[2]
 
 
-class StoredSession(StorageVerbs):
-    """A session that a store keeps, saved by compare-and-swap.
+class StoredSession(ComparedSession):
+    """A session that a store keeps: the lifecycle that Django documents."""
 
-    The record as loaded is both what a save expects to find and the base of the merge when it
-    finds something else. ``clear()`` forgets it: what follows replaces whatever is stored.
-    """
-
-    _baseline: Record | None = None
+    #: The key that was given and cannot be one.
+    _refused_key: object = None
+    #: What stands under the key of this request in the place of a session.
+    _forward: Found | None = None
+    #: The hash of the login that another request ended while this one changed its key.
+    _ended_login: Any = ABSENT
 
     def _set_session_key(self, value: str | None) -> None:
         super()._set_session_key(value)
-        self._baseline = None
+        if self._session_key is None or self._refused_key is not None:
+            self._refused_key = value if self._session_key is None else None
 
     def _validate_session_key(self, key: object) -> bool:
         return super()._validate_session_key(key) and _keys.fits_every_store(str(key))
 
-    def clear(self) -> None:
-        super().clear()
-        self._baseline = None
-
-    # The lifecycle
+    # Reading
 
     def exists(self, session_key: str) -> bool:
         return finish(self._exists(in_sync, session_key))
@@ -89,36 +87,32 @@ class StoredSession(StorageVerbs):
             await self._prepare(mode, key)
             record = self._read(key) if mode is in_sync else await self._aread(key)
         data = {} if record is None else self._data(record) or {}
+        if key is not None and record is not None and _forward.is_forward(data):
+            self._was_moved, self._forward = True, Found(key, record, data)
+            record = None
         if record is None or await self._expired(mode, record, data):
             self._session_key = None
             return {}
-        if not hasattr(self, "_session_cache"):
-            self._baseline = record
         if mode is in_sync:
             self._loaded(record, data)
         else:
             await self._aloaded(record, data)
-        return share(data)
+        return self._came_from(key, record, data)
 
-    async def _prepare(self, mode: Mode, key: str) -> None:
-        self._before_io(key) if mode is in_sync else await self._abefore_io(key)
-
-    async def _expired(self, mode: Mode, record: Record, data: dict[str, Any]) -> bool:
-        if mode is in_sync:
-            return self._has_expired(record, data)
-        return await self._ahas_expired(record, data)
+    # Creating and saving
 
     def create(self) -> None:
         finish(self._create(in_sync))
 
     async def _create(self, mode: Mode) -> None:
+        self._refuse_ended_login()
         before = self._session_key, self._baseline
         try:
             await self._create_with_new_key(mode)
         except BaseException:  # nothing is stored under the new key
             self._session_key, self._baseline = before
             raise
-        self.modified = True
+        self.modified, self._was_moved = True, False
 
     async def _create_with_new_key(self, mode: Mode) -> None:
         for _ in range(CREATE_ATTEMPTS):
@@ -144,6 +138,10 @@ class StoredSession(StorageVerbs):
 
     async def _save(self, mode: Mode, must_create: bool = False) -> None:
         if self._session_key is None:
+            if must_create and self._refused_key is not None:
+                raise InvalidSessionKey(
+                    _keys.why_refused(self._refused_key, is_custom=self._makes_own_keys())
+                )
             await mode(self.create, self.acreate)
             return
         if mode is in_sync:
@@ -153,69 +151,73 @@ class StoredSession(StorageVerbs):
         if self._session_key is None:
             raise UpdateError("There is no session under this key; it may have expired.")
         await self._prepare(mode, self._session_key)
-        if must_create:
-            await self._save_new(mode, self._session_key, data)
-        else:
+        if not must_create:
             await self._save_over(mode, self._session_key, data)
-
-    async def _save_new(self, mode: Mode, key: str, data: dict[str, Any]) -> None:
-        record = await mode(self._record, self._arecord, data)
-        if not await mode(self._insert, self._ainsert, key, record):
+        elif not await self._save_new(mode, self._session_key, data):
             raise CreateError("The session key is taken.")
-        self._baseline = Record(record.payload)
 
-    async def _save_over(self, mode: Mode, key: str, data: dict[str, Any]) -> None:
-        baseline = self._baseline
-        expected = await self._swappable(mode, key, baseline)
-        for _ in range(SAVE_ATTEMPTS):
-            if mode is in_sync:
-                record = self._record(data)
-                replaced = self._replace(key, record, expected)
-            else:
-                record = await self._arecord(data)
-                replaced = await self._areplace(key, record, expected)
-            if replaced:
-                self._baseline = Record(record.payload)
+    # Changing the key
+
+    async def _leave_key(self, mode: Mode, key: str, baseline: Baseline | None) -> None:
+        if self._deletes_its_own_way():
+            await super()._leave_key(mode, key, baseline)
+            return
+        await self._prepare(mode, key)
+        latest = None if baseline is None else baseline.latest
+        expected = await self._swappable(mode, key, latest)
+        user = self._session_cache.get(AUTHENTICATED)
+        forward, attempts = _forward.make(key, self._session_key, user), Attempts()
+        while not await mode(self._move, self._amove, key, expected, forward):
+            found = await self._current(mode, key, baseline)
+            if found is None:
+                await self._end_missed_login(mode)
                 return
-            current, theirs = await self._stored_now(mode, key)
-            if current is None:
-                raise UpdateError("The session was deleted while it was in use.")
-            if expected is not None:
-                self._merge(data, baseline, theirs)
-                baseline = expected = self._baseline = current
-        raise SessionConflict(SAVE_ATTEMPTS)
+            if found.key != key:
+                await self._go_along(mode, found, baseline)
+                return
+            if baseline is not None:
+                await self._merge(mode, baseline, found.data)
+                baseline.start_from(found.record)
+            await mode(self.save, self.asave)
+            expected = found.record
+            await attempts.failed(mode)
 
-    async def _stored_now(
-        self, mode: Mode, key: str
-    ) -> tuple[Record | None, dict[str, Any] | None]:
-        """Return what is stored, past any cache, and its data: None where it is corrupt."""
-        record = await mode(self._read_latest, self._aread_latest, key)
-        data = None if record is None else self._data(record)
-        if record is None or await self._expired(mode, record, data or {}):
-            return None, None
-        return record, data
+    async def _go_along(self, mode: Mode, found: Found, baseline: Baseline | None) -> None:
+        """Use the new key of another request that has changed it first, as the browser will."""
+        await mode(self._remove, self._aremove, self._session_key)
+        self._session_key = found.key
+        assert baseline is not None  # noqa: S101 # without one nobody is led on
+        await self._merge(mode, baseline, found.data)
+        baseline.key = found.key
+        baseline.start_from(found.record)
+        self._baseline, self._was_moved = baseline, False
+        try:
+            await mode(self.save, self.asave)
+        except UpdateError as error:
+            raise SessionEnded("The session was ended while its key was being changed.") from error
 
-    def _merge(
-        self, data: dict[str, Any], baseline: Record | None, theirs: dict[str, Any] | None
-    ) -> None:
-        """Take over into ``data`` what others have changed; what is corrupt is replaced."""
-        if baseline is not None and theirs is not None:
-            # Of what was read: the text that it is expected to have cannot always be made again.
-            take_over(data, self._data(baseline) or {}, theirs, self.resolve_conflict)
+    async def _end_missed_login(self, mode: Mode) -> None:
+        """Carry no login over to the new key that was ended under the old one."""
+        if AUTHENTICATED not in self._session_cache:
+            return
+        await mode(self._remove, self._aremove, self._session_key)
+        self._session_key = None
+        self._ended_login = self._session_cache.get(LOGIN_HASH)
 
-    def resolve_conflict(self, name: str, base: Any, ours: Any, theirs: Any) -> Any:
-        """Return the value of a key that this session and another request's changed apart.
+    def _refuse_ended_login(self) -> None:
+        """Raise SessionEnded for a login that was ended, unless this request has logged in anew.
 
-        Called while saving, once for each such top-level key: ``base`` is the value as loaded,
-        ``ours`` the one being saved, ``theirs`` the one that the other request has stored.
-        ``ABSENT`` stands for no value, also where it is returned. By default the later save
-        wins: ``ours``. It may be called again for the same key, so it must change nothing.
+        That is what a new hash says, as after a change of the password; but a change of
+        SECRET_KEY makes a new hash as well.
         """
-        return ours
+        ended, self._ended_login = self._ended_login, ABSENT
+        if ended is ABSENT:
+            return
+        if settings.SECRET_KEY_FALLBACKS or self._session_cache.get(LOGIN_HASH) == ended:
+            self.clear()
+            raise SessionEnded("The session was ended while its key was being changed.")
 
-    async def _swappable(self, mode: Mode, key: str, baseline: Record | None) -> Record | None:
-        """Return what the store can compare with, in place of what was loaded."""
-        return baseline
+    # Ending
 
     def delete(self, session_key: str | None = None) -> None:
         finish(self._delete(in_sync, session_key))
@@ -223,36 +225,39 @@ class StoredSession(StorageVerbs):
     async def _delete(self, mode: Mode, session_key: str | None = None) -> None:
         key = self._session_key if session_key is None else session_key
         if key is not None and self._validate_session_key(key):
-            await self._end(mode, key)
+            await self._prepare(mode, key)
+            await mode(self._remove, self._aremove, key)
 
-    async def _end(self, mode: Mode, key: str) -> bool:
-        """Remove what is stored under ``key``; tell whether there was anything."""
-        await self._prepare(mode, key)
-        return await mode(self._remove, self._aremove, key)
+    async def _end_loaded(self, mode: Mode, baseline: Baseline | None) -> None:
+        """End the session, also where another request has changed its key."""
+        key, self._ended_login = self._session_key, ABSENT
+        forward, self._forward = self._forward, None
+        if key is None and forward is not None:
+            await self._end_moved(mode, forward)
+        elif baseline is None or baseline.latest is None or self._deletes_its_own_way():
+            await super()._end_loaded(mode, baseline)
+        elif key is not None:
+            await self._prepare(mode, key)
+            await self._end_as_it_is(mode, key, baseline)
+        self._was_moved = False
 
-    async def _leave_key(self, mode: Mode, key: str, baseline: Record | None) -> None:
-        if self._deletes_its_own_way():
-            await super()._leave_key(mode, key, baseline)
+    async def _end_as_it_is(self, mode: Mode, key: str, baseline: Baseline) -> None:
+        expected, attempts = await self._swappable(mode, key, baseline.latest), Attempts()
+        while not await mode(self._end, self._aend, key, expected):
+            found = await self._current(mode, key, baseline)
+            if found is None:
+                return
+            key, expected = found.key, found.record
+            await attempts.failed(mode)
+
+    async def _end_moved(self, mode: Mode, forward: Found) -> None:
+        """End the login that was moved before this request began: the visitor has logged out."""
+        target = _forward.target(forward.key, forward.data or {})
+        found = await self._led_on(mode, forward)
+        if target is None or target.user is None or found is None:
             return
-        await self._prepare(mode, key)
-        expected = await self._swappable(mode, key, baseline)
-        for _ in range(SAVE_ATTEMPTS):
-            if await mode(self._take, self._atake, key, expected):
-                return
-            current, theirs = await self._stored_now(mode, key)
-            if current is None:
-                await self._end_missed_login(mode)
-                return
-            self._merge(self._session_cache, baseline, theirs)
-            await mode(self.save, self.asave)
-            baseline = expected = current
-        raise SessionConflict(SAVE_ATTEMPTS)
-
-    async def _end_missed_login(self, mode: Mode) -> None:
-        """Carry nothing over to the new key of a login that was ended under the old one."""
-        if AUTHENTICATED in self._session_cache:
-            await self._flush(mode)
-            raise SessionEnded("The session was ended while its key was being changed.")
+        if (found.data or {}).get(AUTHENTICATED) == target.user:
+            await mode(self._remove, self._aremove, found.key)
 
     def _deletes_its_own_way(self) -> bool:
         ours = StoredSession.delete, StoredSession.adelete

@@ -39,6 +39,7 @@ TABLE = {
     "setdefault of something": (lambda s: s.setdefault("colour", "red"), READ),
     "pop of nothing": (lambda s: s.pop("shape", None), READ),
     "set_expiry to None without one": (lambda s: s.set_expiry(None), READ),
+    "refresh": (lambda s: s.refresh(), READ),
     "set": (lambda s: s.set("colour", "red"), CHANGED),
     "set to the same": (lambda s: s.set("colour", "green"), CHANGED),
     "del": (lambda s: s.raw.__delitem__("colour"), CHANGED),

@@ -33,6 +33,7 @@ TABLE = {
     "keys": ((), True),
     "load": ((), True),
     "pop": (("colour",), True),
+    "refresh": ((), True),
     "save": ((), True),
     "set_expiry": ((60,), True),
     "set_test_cookie": ((), True),

@@ -1,0 +1,73 @@
+"""Forwards: what stands under a key that has changed, and leads to the new one for a short while.
+
+*Moved* is not *ended*. A request that had loaded the session before its key changed finds the
+forward when it saves, ends the session or changes the key itself. For everybody else there is no
+session: a forward has no data, and each store keeps it as something that has expired, so Django's
+own engines pass over it as well.
+
+The new key is readable to whoever knows the old one, and signed by the site.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from hashlib import shake_256
+from typing import Any, Final, NamedTuple
+
+from django.core import signing
+
+from dj_sessions import _signing
+
+#: What a forward begins with, and no payload: ``#`` is no character of Django's signed text. Where
+#: a store keeps dictionaries, it is the only key.
+MARK: Final = "#moved:"
+
+#: Seconds for which a request that had loaded the session is led to the new key.
+AGE: Final = 60
+
+SALT: Final = "dj_sessions.forward"
+
+
+class Target(NamedTuple):
+    """Where a forward leads: the new key, and the user's id that the session had, if any."""
+
+    key: str
+    user: str | None
+
+
+def make(old: str, new: str, user: object = None) -> str:
+    """Return the text that leads from the session key ``old`` to ``new``.
+
+    ``user`` is the id of the user who was logged in when the key changed.
+    """
+    # A key has no white space.
+    text = new if user is None else f"{new}\n{user}"
+    return MARK + _signing.sign(_masked(text.encode(), old), SALT)
+
+
+def is_forward(data: Mapping[str, Any]) -> bool:
+    """Return whether what stands in the place of data is a forward, still leading on or not."""
+    return len(data) == 1 and MARK in data
+
+
+def target(old: str, data: Mapping[str, Any]) -> Target | None:
+    """Return where a forward leads, or None if it is none, forged or too old."""
+    text = data.get(MARK) if is_forward(data) else None
+    if not isinstance(text, str):
+        return None
+    signed = text.removeprefix(MARK)
+    try:
+        plain = _masked(_signing.unsign(signed, SALT), old).decode()
+    except (signing.BadSignature, ValueError):
+        return None
+    if time.time() - _signing.signed_at(signed) > AGE:
+        return None
+    key, has_user, user = plain.partition("\n")
+    return Target(key, user if has_user else None)
+
+
+def _masked(text: bytes, old: str) -> bytes:
+    """Mask a text so that the old key unmasks it: who reads the store alone learns nothing."""
+    mask = shake_256(b"dj_sessions.forward" + old.encode()).digest(len(text))
+    return bytes(one ^ other for one, other in zip(text, mask, strict=True))

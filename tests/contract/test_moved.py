@@ -1,0 +1,368 @@
+"""A key that changes: requests under way are led to the new one, and nobody else is."""
+
+from __future__ import annotations
+
+import time
+from unittest import mock
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user, update_session_auth_hash
+from django.core.management import call_command
+from django.http import HttpResponse
+from django.test import RequestFactory, override_settings
+
+from dj_sessions import _forward
+from dj_sessions.exceptions import SessionEnded, UpdateError
+from dj_sessions.middleware import SessionMiddleware
+from tests.contract.moments import before
+from tests.contract.traffic import traffic
+
+pytestmark = pytest.mark.stores(server_side=True)
+
+LOGIN = {SESSION_KEY: "1", "_auth_user_backend": "b", HASH_SESSION_KEY: "h"}
+
+
+@pytest.fixture
+def key(save):
+    return save(**LOGIN, colour="green")
+
+
+@pytest.fixture
+def two(key, reopen):
+    """Two requests of one visitor that have loaded the session."""
+    requests = reopen(key), reopen(key)
+    for request in requests:
+        assert request.get("colour") == "green"
+    return requests
+
+
+def served(mode, session, key):
+    """The response to a request with the cookie `key` that has used `session` so far."""
+    request = RequestFactory().get("/")
+    request.COOKIES["sessionid"] = key
+
+    def view(request):
+        request.session = session.raw
+        return HttpResponse()
+
+    async def aview(request):
+        return view(request)
+
+    if mode.is_async:
+        return async_to_sync(SessionMiddleware(aview))(request)
+    return SessionMiddleware(view)(request)
+
+
+def stored(session, reopen):
+    return dict(reopen(session.raw.session_key).items())
+
+
+# Those who follow
+
+
+def test_a_second_change_of_the_key_ends_up_under_the_first_new_one(two, reopen, store):
+    one, other = two
+    one.cycle_key()
+    one.set(HASH_SESSION_KEY, "new")
+    one.save()
+    other.set("mine", 1)
+    other.cycle_key()
+    other.set(HASH_SESSION_KEY, "new")
+    other.save()
+    assert one.raw.session_key == other.raw.session_key
+    expected = {**LOGIN, HASH_SESSION_KEY: "new", "colour": "green", "mine": 1}
+    assert stored(one, reopen) == expected
+
+
+def test_it_leaves_no_key_of_its_own(store, two):
+    made = []
+    original = store.SessionStore._insert
+
+    def insert(self, key, record):
+        made.append(key)
+        return original(self, key, record)
+
+    one, other = two
+    with mock.patch.object(store.SessionStore, "_insert", insert):
+        one.cycle_key()
+        other.cycle_key()
+    assert one.raw.session_key == made[0]
+    assert not store.SessionStore().exists(made[1])
+
+
+def test_a_save_follows_and_merges(two, key, reopen):
+    one, other = two
+    one.cycle_key()
+    one.set("colour", "red")
+    one.save()
+    other.set("mine", 1)
+    other.save()
+    assert other.raw.session_key == one.raw.session_key
+    assert stored(one, reopen) == {**LOGIN, "colour": "red", "mine": 1}
+
+
+def test_a_save_follows_over_two_changes(two, reopen):
+    one, other = two
+    one.cycle_key()
+    again = reopen(one.raw.session_key)
+    assert again.get("colour") == "green"
+    again.cycle_key()
+    other.set("mine", 1)
+    other.save()
+    assert stored(again, reopen) == {**LOGIN, "colour": "green", "mine": 1}
+
+
+def test_refresh_follows(two):
+    one, other = two
+    one.cycle_key()
+    one.set("colour", "red")
+    one.save()
+    other.refresh()
+    assert other.get("colour") == "red"
+
+
+def test_a_logout_follows_and_ends_the_new_key(two, reopen, store):
+    one, other = two
+    one.cycle_key()
+    other.flush()
+    assert other.raw.session_key is None
+    assert stored(one, reopen) == {}
+    one.set("colour", "red")
+    with pytest.raises(UpdateError):
+        one.save()
+
+
+def test_a_logout_between_the_two_steps_of_a_change_ends_both_keys(two, store, reopen):
+    one, other = two
+    with before(store.SessionStore, "_move", lambda: other.raw.flush()):
+        one.cycle_key()
+    with pytest.raises(SessionEnded):
+        one.save()
+    assert one.raw.session_key is None
+
+
+def test_a_logout_that_begins_after_the_change_ends_the_login_as_well(two, key, reopen):
+    """The browser has sent it before it had the new cookie."""
+    one, _ = two
+    one.cycle_key()
+    late = reopen(key)
+    assert late.get(SESSION_KEY) is None
+    late.flush()
+    assert stored(one, reopen) == {}
+
+
+# Those who do not
+
+
+def test_no_new_request_reaches_the_session_by_the_old_key(two, key, reopen, store):
+    one, _ = two
+    one.cycle_key()
+    late = reopen(key)
+    assert dict(late.items()) == {}
+    assert late.raw.session_key is None
+    assert not store.SessionStore().exists(key)
+    late.set("mine", 1)
+    late.save()
+    assert late.raw.session_key not in (key, one.raw.session_key)
+    assert stored(one, reopen) == {**LOGIN, "colour": "green"}
+
+
+def test_an_anonymous_request_is_not_led_into_somebody_s_login(save, reopen):
+    """Whoever knows the key of an anonymous session must not get that of the login."""
+    key = save(colour="green")
+    login, other, third = (reopen(key) for _ in range(3))
+    for session in (login, other, third):
+        assert session.get("colour") == "green"
+    login.cycle_key()
+    other.set("mine", 1)
+    with pytest.raises(UpdateError):
+        other.save()
+    third.cycle_key()
+    assert third.raw.session_key != login.raw.session_key
+    login.update(LOGIN)
+    login.save()
+    assert stored(login, reopen) == {**LOGIN, "colour": "green"}
+    third.flush()
+    assert stored(login, reopen) == {**LOGIN, "colour": "green"}
+
+
+def test_a_request_of_another_user_is_not_led_on(two, reopen):
+    one, other = two
+    one.cycle_key()
+    one.set(SESSION_KEY, "2")
+    one.save()
+    other.set("mine", 1)
+    with pytest.raises(UpdateError):
+        other.save()
+
+
+def test_a_forward_leads_nowhere_after_a_while(two, reopen):
+    one, other = two
+    one.cycle_key()
+    later = time.time() + _forward.AGE + 1
+    other.set("mine", 1)
+    clock = mock.patch("dj_sessions._forward.time.time", return_value=later)
+    with clock, pytest.raises(UpdateError):
+        other.save()
+
+
+def test_a_forward_is_read_only_under_the_key_that_it_was_made_for():
+    text = _forward.make("a" * 32, "b" * 32, "1")
+    assert _forward.target("a" * 32, {_forward.MARK: text}) == ("b" * 32, "1")
+    assert _forward.target("c" * 32, {_forward.MARK: text}) is None
+    assert _forward.target("a" * 32, {_forward.MARK: text[:-1]}) is None
+    with override_settings(SECRET_KEY="another key than the one that has signed it"):
+        assert _forward.target("a" * 32, {_forward.MARK: text}) is None
+    assert "b" * 8 not in text
+
+
+def test_it_takes_no_more_statements_or_round_trips_than_removing_the_old_key(store, two):
+    one, _ = two
+    with traffic(store) as said:
+        one.cycle_key()
+    assert len(said.statements) == (2 if store.case.database else 0), said.statements
+    if store.kind == "cache":
+        assert len(said.round_trips) == 2, said.round_trips
+
+
+@pytest.mark.stores("db", "cached_db")
+def test_a_row_that_leads_on_is_no_session_to_the_orm_and_is_cleared_in_the_end(
+    store, two, key, reopen
+):
+    one, _ = two
+    one.cycle_key()
+    model = store.SessionStore.get_model_class()
+    assert [row.pk for row in model.objects.all()] == [one.raw.session_key]
+    later = time.time() + _forward.AGE + 1
+    rows = model._base_manager.filter(pk=key)
+    assert rows.get().expire_date.timestamp() < later - _forward.AGE
+    call_command("clearsessions", verbosity=0)
+    assert rows.exists()  # a request may still be under way
+    rows.update(expire_date=rows.get().expire_date.replace(year=2020))
+    call_command("clearsessions", verbosity=0)
+    assert not rows.exists()
+    assert stored(one, reopen) == {**LOGIN, "colour": "green"}
+
+
+# Django's own reasons to change a key
+
+
+def request_of(session):
+    request = RequestFactory().get("/")
+    request.session = session
+    return request
+
+
+@pytest.fixture
+def ann(store, user):
+    return user
+
+
+@pytest.fixture
+def logged_in(store, ann):
+    """Open the session of a login, in which two requests have loaded it."""
+    session = store.SessionStore()
+    session[SESSION_KEY] = str(ann.pk)
+    session["_auth_user_backend"] = "django.contrib.auth.backends.ModelBackend"
+    session[HASH_SESSION_KEY] = ann.get_session_auth_hash()
+    session.save()
+    opened = [store.SessionStore(session.session_key) for _ in range(2)]
+    for request in opened:
+        assert request.get(SESSION_KEY)
+    return opened
+
+
+@pytest.mark.modes("sync")
+def test_a_page_and_its_picture_both_find_the_user_after_a_new_secret_key(
+    store, ann, logged_in, settings
+):
+    one, other = logged_in
+    old, settings.SECRET_KEY = settings.SECRET_KEY, "a new key, which is long enough to be one"
+    settings.SECRET_KEY_FALLBACKS = [old]
+    for session in (one, other):
+        assert get_user(request_of(session)) == ann
+        session.save()
+    assert one.session_key == other.session_key
+    assert store.SessionStore(one.session_key)[SESSION_KEY] == str(ann.pk)
+
+
+@pytest.mark.modes("sync")
+def test_a_change_of_the_password_holds_although_a_request_beside_it_found_the_old_hash(
+    store, ann, logged_in
+):
+    changing, other = logged_in
+    request = request_of(changing)
+    request.user = ann
+    ann.set_password("new")
+    ann.save()
+    assert get_user(request_of(other)).is_anonymous  # and its session is flushed
+    update_session_auth_hash(request, ann)
+    changing.save()
+    assert get_user(request_of(store.SessionStore(changing.session_key))) == ann
+
+
+@pytest.mark.modes("sync")
+def test_a_new_secret_key_is_no_new_login(store, ann, logged_in, settings):
+    """A logout ends the session also where another request makes a new hash."""
+    rotating, other = logged_in
+    other.flush()
+    old, settings.SECRET_KEY = settings.SECRET_KEY, "a new key, which is long enough to be one"
+    settings.SECRET_KEY_FALLBACKS = [old]
+    get_user(request_of(rotating))
+    with pytest.raises(SessionEnded):
+        rotating.save()
+
+
+# Cookies
+
+
+@pytest.fixture
+def client(mode, key):
+    def client(key=key):
+        client = mode.client(raise_request_exception=False)
+        client.raw.cookies["sessionid"] = key
+        return client
+
+    return client
+
+
+def test_a_response_that_lost_the_race_leaves_the_cookie_alone(client, two, mode):
+    one, _ = two
+    one.cycle_key()
+    response = client().get(mode.url("read"))
+    assert response.json() == {}
+    assert "sessionid" not in response.cookies
+
+
+def test_nor_does_one_that_would_only_have_renewed_it(store, two, key, mode, settings):
+    settings.SESSION_SAVE_EVERY_REQUEST = True
+    one, other = two
+    one.cycle_key()
+    response = served(mode, other, key)
+    assert response.status_code == 200
+    assert "sessionid" not in response.cookies
+
+
+def test_a_save_that_followed_tells_nobody_the_new_key(two, key, mode, reopen):
+    """The request that has changed the key brings the cookie."""
+    one, other = two
+    one.cycle_key()
+    other.set("mine", 1)
+    response = served(mode, other, key)
+    assert "sessionid" not in response.cookies
+    assert stored(one, reopen)["mine"] == 1
+
+
+def test_a_second_change_of_the_key_brings_the_same_cookie(two, key, mode):
+    one, other = two
+    one.cycle_key()
+    other.cycle_key()
+    assert served(mode, other, key).cookies["sessionid"].value == one.raw.session_key
+
+
+def test_a_logout_that_followed_deletes_the_cookie(two, key, mode):
+    one, other = two
+    one.cycle_key()
+    other.flush()
+    assert served(mode, other, key).cookies["sessionid"]["max-age"] == 0
