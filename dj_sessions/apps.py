@@ -9,9 +9,9 @@ from types import ModuleType
 from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.translation import gettext_lazy as _
 
 from dj_sessions import _alias
+from dj_sessions._translations import gettext_lazy as _
 from dj_sessions.conf import conf
 
 

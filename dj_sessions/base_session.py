@@ -9,10 +9,10 @@ from django.contrib.sessions.base_session import AbstractBaseSession as DjangoAb
 from django.contrib.sessions.base_session import BaseSessionManager as DjangoBaseSessionManager
 from django.db import models
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 
 from dj_sessions import _forward
 from dj_sessions._keys import shorten
+from dj_sessions._translations import gettext_lazy as _
 
 __all__ = ["AbstractBaseSession", "BaseSessionManager"]
 

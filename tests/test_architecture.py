@@ -46,17 +46,18 @@ ROOMS = {
     "_signing": (),
     "_payload": ("exceptions", "_signing"),
     "_alias": (),
+    "_translations": (),
     "backends*": (
         *("exceptions", "conf", "_expiry", "_merge", "_keys", "_payload", "_twins"),
         "backends*",
     ),
-    "base_session": ("_keys",),
+    "base_session": ("_keys", "_translations"),
     "models": ("base_session", "backends.db"),
     "migrations*": ("models",),
     "middleware": ("exceptions", "conf", "_policy", "_cookies", "_twins"),
     "management*": ("conf", "backends.stored", "management*"),
     "admin": ("models", "_keys"),
-    "apps": ("_alias", "checks*", "conf"),
+    "apps": ("_alias", "_translations", "checks*", "conf"),
 }
 ENGINES = ("db", "cache", "cached_db", "file", "signed_cookies")
 

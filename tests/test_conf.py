@@ -113,6 +113,7 @@ def test_other_modules_take_their_settings_from_here():
     assert elsewhere == {
         "apps.py": {"INSTALLED_APPS"},
         "_signing.py": {"SECRET_KEY", "SECRET_KEY_FALLBACKS"},
+        "_translations.py": {"LANGUAGE_CODE", "USE_I18N"},
         "checks/_shared.py": {"MIDDLEWARE"},
         "checks/cookie.py": {"INSTALLED_APPS"},
         "checks/stores.py": {"CACHES"},

@@ -110,10 +110,21 @@ def test_a_site_with_both_apps_refuses_to_start_and_says_why(installed):
         run("", INSTALLED_APPS=installed)
 
 
-def test_the_admin_s_labels_are_translated_where_django_s_catalogue_is_named():
+def test_texts_of_a_site_are_translated_where_django_s_catalogue_is_named():
     model = apps.get_model("sessions", "Session")
     [fence] = [fence for fence in docs("switch").settings if "LOCALE_PATHS" in fence.text]
     with translation.override("de"):
-        assert str(model._meta.verbose_name) == "session"
-    with override_settings(**fence.settings()), translation.override("de"):
         assert str(model._meta.verbose_name) == "Sitzung"
+        assert translation.gettext("session data") == "session data"
+    with override_settings(**fence.settings()), translation.override("de"):
+        assert translation.gettext("session data") == "Sitzungsdaten"
+
+
+def test_a_model_on_django_s_class_loses_its_labels_and_on_ours_keeps_them():
+    [theirs, ours] = (
+        import_module(f"{root}.base_session").AbstractBaseSession
+        for root in (DJANGO, "dj_sessions")
+    )
+    with translation.override("de"):
+        assert str(theirs._meta.get_field("session_data").verbose_name) == "session data"
+        assert str(ours._meta.get_field("session_data").verbose_name) == "Sitzungsdaten"
