@@ -12,23 +12,33 @@ from unittest import mock
 import pytest
 from django.apps import apps
 from django.conf import UserSettingsHolder, global_settings, settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessionMiddleware
 from django.core.cache.backends.dummy import DummyCache
 from django.core.checks import Error, Warning, registry  # noqa: A004
-from django.test import modify_settings, override_settings
+from django.core.checks.security import sessions as django_security
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpResponse
+from django.test import Client, modify_settings, override_settings
+from django.urls import path
 from django.utils.functional import lazystr
 
 from dj_sessions import checks, middleware, serializers
-from dj_sessions.backends import cache, signed_cookies
+from dj_sessions.backends import cache, db, signed_cookies
+from dj_sessions.checks import security
 from dj_sessions.checks.stores import check_cache
-from dj_sessions.checks.switch import IN_COOKIES, MESSAGES, NEEDS_SESSION
+from dj_sessions.checks.switch import IN_SESSIONS
 from dj_sessions.conf import SessionSettings, conf
 from dj_sessions.serializers import PickleSerializer
-from tests.fresh import REPOSITORY, execute
+from tests.fresh import REPOSITORY, execute, run
 
 DJANGO = "django.contrib.sessions"
 OURS = "dj_sessions.middleware.SessionMiddleware"
 THEIRS = f"{DJANGO}.middleware.SessionMiddleware"
 AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
+MESSAGES = "django.contrib.messages.middleware.MessageMiddleware"
+CSRF = "django.middleware.csrf.CsrfViewMiddleware"
 
 HEALTHY = {
     "MIDDLEWARE": [OURS, AUTHENTICATION],
@@ -53,7 +63,7 @@ def messages(**changed):
 
 
 def ids(**changed):
-    return [message.id.removeprefix("dj_sessions.") for message in messages(**changed)]
+    return [message.id.split(".")[1] for message in messages(**changed)]
 
 
 def engine(name):
@@ -158,7 +168,7 @@ WRONG = [
     ),
     ("W020", PICKLE, {"SESSION_SERIALIZER": "dj_sessions.serializers.JSONSerializer"}),
     (
-        "E021",
+        "W021",
         PICKLE | engine("signed_cookies"),
         {"SESSION_SERIALIZER": "dj_sessions.serializers.JSONSerializer"},
     ),
@@ -225,14 +235,23 @@ WRONG = [
     ),
     ("W003", {"MIDDLEWARE": [THEIRS, AUTHENTICATION]}, {"MIDDLEWARE": [OURS, AUTHENTICATION]}),
     ("W004", {"MIDDLEWARE": []}, {"MIDDLEWARE": [OURS]}),
+    (
+        "W003",
+        {"MIDDLEWARE": [THEIRS, OURS, AUTHENTICATION]},
+        {"MIDDLEWARE": [OURS, AUTHENTICATION]},
+    ),
     *(
-        ("E005", {"MIDDLEWARE": [name, OURS]}, {"MIDDLEWARE": [OURS, name]})
-        for name in (*NEEDS_SESSION, MESSAGES)
+        ("W005", {"MIDDLEWARE": [name, OURS]} | needed, {"MIDDLEWARE": [OURS, name]})
+        for name, needed in (
+            (AUTHENTICATION, {}),
+            (CSRF, {"CSRF_USE_SESSIONS": True}),
+            *((MESSAGES, {"MESSAGE_STORAGE": storage}) for storage in IN_SESSIONS),
+        )
     ),
     (
-        "E005 E005",
-        {"MIDDLEWARE": [*NEEDS_SESSION[:2], OURS]},
-        {"MIDDLEWARE": [OURS, *NEEDS_SESSION[:2]]},
+        "W005 W005",
+        {"MIDDLEWARE": [AUTHENTICATION, MESSAGES, OURS]},
+        {"MIDDLEWARE": [OURS, AUTHENTICATION, MESSAGES]},
     ),
 ]
 
@@ -263,7 +282,7 @@ def test_what_is_wrong_is_reported_and_what_the_hint_says_ends_it(expected, wron
 def test_the_message_names_the_setting_and_the_hint_what_to_write(expected, wrong, remedy):
     hints = said = ""
     for message in messages(**wrong):
-        assert isinstance(message, Error if ".E" in message.id else Warning)
+        assert type(message) is (Error if ".E" in message.id else Warning)
         assert message.msg
         assert message.hint
         hints += message.hint
@@ -311,7 +330,7 @@ def own_module(monkeypatch, name, **contents):
 
 def test_an_empty_cache_prefix_is_an_error(monkeypatch):
     store = type("SessionStore", (cache.SessionStore,), {"cache_key_prefix": ""})
-    assert ids(**own_module(monkeypatch, "own_engine", SessionStore=store)) == ["E017"]
+    assert ids(**own_module(monkeypatch, "own_engine", SessionStore=store)) == ["W017"]
     store.cache_key_prefix = "own"
     assert ids(SESSION_ENGINE="own_engine") == []
 
@@ -319,8 +338,8 @@ def test_an_empty_cache_prefix_is_an_error(monkeypatch):
 def test_an_engine_with_its_own_keys_in_the_client_is_recognised_by_its_bases(monkeypatch):
     store = type("SessionStore", (signed_cookies.SessionStore,), {})
     own = own_module(monkeypatch, "own_engine", SessionStore=store)
-    assert ids(**own, **PICKLE) == ["E021"]
-    assert ids(**PICKLE, SESSION_ENGINE=f"{DJANGO}.backends.signed_cookies") == ["W001", "E021"]
+    assert ids(**own, **PICKLE) == ["W021"]
+    assert ids(**PICKLE, SESSION_ENGINE=f"{DJANGO}.backends.signed_cookies") == ["W001", "W021"]
 
 
 def test_a_subclass_of_the_pickle_serializer_is_one(monkeypatch):
@@ -365,15 +384,43 @@ def test_a_backend_may_be_a_function_that_makes_the_cache(monkeypatch):
     assert ids(**engine("cache"), CACHES={"default": {"BACKEND": "own_caches.make"}}) == ["W009"]
 
 
-@pytest.mark.parametrize("name", ["db", "cached_db"])
-def test_a_database_engine_without_an_app_is_an_error(name):
-    with modify_settings(INSTALLED_APPS={"remove": ["dj_sessions"]}):
-        assert not apps.is_installed("dj_sessions")
-        assert ids(**engine(name)) == ["E007"]
-        (message,) = messages(**engine(name))
-        assert "INSTALLED_APPS" in message.hint
-        assert "migrate" in message.hint
-        assert ids(**engine("file")) == []
+class StrayStore(db.SessionStore):
+    @classmethod
+    def get_model_class(cls):
+        return apps.get_model("shop", "Session")
+
+
+def test_an_engine_whose_model_is_not_installed_is_an_error(monkeypatch):
+    own = own_module(monkeypatch, "own_engine", SessionStore=StrayStore)
+    (message,) = messages(**own)
+    assert message.id == "dj_sessions.E007"
+    assert type(message) is Error
+    assert "INSTALLED_APPS" in message.hint
+    assert "migrate" in message.hint
+
+
+WITHOUT_THE_APP = {
+    "MIDDLEWARE": [AUTHENTICATION, THEIRS],
+    "SESSION_COOKIE_AGE": "1209600",
+    "SESSION_COOKIE_SAMESITE": "None",
+    "SESSION_COOKIE_SECURE": False,
+    "SESSION_SERIALIZER": "no.such.serializer",
+}
+
+
+@pytest.mark.parametrize("name", ["db", "cached_db", "cache", "file", "no_such_engine"])
+def test_where_the_app_is_not_installed_nothing_is_said(name):
+    """Checks stay registered where a test of somebody else's takes the app away."""
+    wrong = HEALTHY | engine(name) | WITHOUT_THE_APP | {"SESSION_CACHE_ALIAS": "none"}
+    with override_settings(**wrong):
+        assert registry.run_checks(tags=[checks.TAG])
+        with modify_settings(INSTALLED_APPS={"remove": ["dj_sessions", "django.contrib.admin"]}):
+            assert not apps.is_installed("dj_sessions")
+            assert registry.run_checks(tags=[checks.TAG]) == []
+
+
+def is_ours(message):
+    return message.id.startswith("dj_sessions.")
 
 
 @pytest.fixture
@@ -416,22 +463,114 @@ class Subclass(middleware.SessionMiddleware):
     pass
 
 
+class OfDjango(DjangoSessionMiddleware):
+    pass
+
+
+class OwnAuthentication(AuthenticationMiddleware):
+    def process_request(self, request):
+        request.user = AnonymousUser()
+
+
+class Unrelated:
+    """Gives requests their session, and is no subclass of anybody's."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        request.session = db.SessionStore()
+        return self.get_response(request)
+
+
 def factory(get_response):
-    return get_response
+    def answer(request):
+        request.session = db.SessionStore()
+        return get_response(request)
+
+    return answer
 
 
-def test_a_subclass_of_the_middleware_is_the_middleware():
-    own = f"{__name__}.Subclass"
+UNRELATED = [f"{__name__}.{name}" for name in ("Unrelated", "factory")]
+
+
+@pytest.mark.parametrize("own", [f"{__name__}.Subclass", f"{__name__}.OfDjango"])
+def test_a_subclass_of_the_middleware_is_the_middleware(own):
     assert ids(MIDDLEWARE=[own, AUTHENTICATION]) == []
-    assert ids(MIDDLEWARE=[AUTHENTICATION, own]) == ["E005"]
+    assert ids(MIDDLEWARE=[AUTHENTICATION, own]) == ["W005"]
+    assert ids(MIDDLEWARE=[THEIRS, own, AUTHENTICATION]) == ["W003"]
 
 
-def test_messages_in_a_cookie_need_no_session():
-    assert ids(MIDDLEWARE=[MESSAGES, OURS], MESSAGE_STORAGE=IN_COOKIES) == []
+@pytest.mark.parametrize(
+    ("order", "first"),
+    [([THEIRS, OURS], "W003"), ([OURS, THEIRS], "W003"), ([AUTHENTICATION, OURS, THEIRS], "W003")],
+)
+def test_where_both_stand_django_s_middleware_is_to_be_removed(order, first):
+    message = messages(MIDDLEWARE=order)[0]
+    assert message.id == f"dj_sessions.{first}"
+    assert message.hint == f"Remove {THEIRS!r}, and have {OURS!r} where the first of the two is."
 
 
-def test_other_middleware_is_passed_over():
-    others = [f"{__name__}.factory", "no.such.middleware", "django.middleware.common.NoSuchThing"]
+def view(request):
+    return HttpResponse()
+
+
+urlpatterns = [path("", view)]
+
+
+def answers(**changed):
+    """Tell whether a request is answered, be it with the way to the login."""
+    with override_settings(**HEALTHY | {"ROOT_URLCONF": __name__} | changed):
+        try:
+            return Client().get("/").status_code in (200, 302)
+        except ImproperlyConfigured:
+            return False
+
+
+LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"
+REMOTE_USER = "django.contrib.auth.middleware.RemoteUserMiddleware"
+IN_COOKIES = "django.contrib.messages.storage.cookie.CookieStorage"
+OWN_AUTHENTICATION = f"{__name__}.OwnAuthentication"
+
+
+@pytest.mark.parametrize(
+    ("order", "changed", "is_reported", "is_answered"),
+    [
+        ([AUTHENTICATION, OURS], {}, True, False),
+        ([REMOTE_USER, AUTHENTICATION, OURS], {}, True, False),
+        ([LOGIN_REQUIRED, OURS, AUTHENTICATION], {}, False, True),
+        ([CSRF, OURS], {"CSRF_USE_SESSIONS": True}, True, False),
+        ([CSRF, OURS], {"CSRF_USE_SESSIONS": False}, False, True),
+        *(([MESSAGES, OURS], {"MESSAGE_STORAGE": name}, True, False) for name in IN_SESSIONS),
+        ([MESSAGES, OURS], {"MESSAGE_STORAGE": IN_COOKIES}, False, True),
+        ([OWN_AUTHENTICATION, OURS], {}, False, True),
+        *(([own, AUTHENTICATION, OURS], {}, False, True) for own in UNRELATED),
+        *(([own, AUTHENTICATION], {}, False, True) for own in UNRELATED),
+        # Only the author of the first one knows whether it gives requests a session.
+        ([OWN_AUTHENTICATION, AUTHENTICATION, OURS], {}, False, False),
+    ],
+)
+def test_an_order_with_which_requests_fail_is_reported_and_none_with_which_they_do_not(
+    order, changed, is_reported, is_answered, databases
+):
+    assert ids(MIDDLEWARE=order, **changed) == ["W005"] * is_reported
+    assert answers(MIDDLEWARE=order, **changed) is is_answered
+
+
+def test_an_order_is_no_error_as_a_project_that_serves_nothing_works_with_it():
+    (message,) = messages(MIDDLEWARE=[AUTHENTICATION, OURS])
+    assert type(message) is Warning
+
+
+@pytest.mark.parametrize("own", UNRELATED)
+def test_a_site_whose_own_middleware_gives_requests_their_session_hears_nothing(own):
+    assert ids(MIDDLEWARE=[own]) == []
+    assert ids(MIDDLEWARE=[CSRF, own, AUTHENTICATION]) == []
+    assert ids(MIDDLEWARE=[own, AUTHENTICATION, OURS]) == []
+
+
+def test_middleware_that_cannot_be_imported_is_passed_over():
+    others = ["no.such.middleware", "django.middleware.common.NoSuchThing"]
     assert ids(MIDDLEWARE=[*others, OURS, AUTHENTICATION, *others]) == []
     assert ids(MIDDLEWARE=others) == ["W004"]
 
@@ -446,24 +585,78 @@ def test_middleware_that_cannot_be_imported_is_named_where_no_session_middleware
 
 def test_the_second_of_two_session_middlewares_helps_nobody_who_stands_between():
     assert ids(MIDDLEWARE=[OURS, AUTHENTICATION, OURS]) == []
-    assert ids(MIDDLEWARE=[AUTHENTICATION, OURS, AUTHENTICATION, OURS]) == ["E005"]
+    assert ids(MIDDLEWARE=[AUTHENTICATION, OURS, AUTHENTICATION, OURS]) == ["W005"]
 
+
+# In the place of Django's checks
 
 INSECURE = {"SESSION_COOKIE_SECURE": False, "SESSION_COOKIE_HTTPONLY": False}
+SECURITY = [f"security.W0{number}" for number in range(10, 16)]
 
 
 def deployment_ids(**changed):
+    """What Django's checks and ours together say of the cookie."""
     with override_settings(**HEALTHY | INSECURE | changed):
-        found = [*checks.check_cookie_secure(None), *checks.check_cookie_httponly(None)]
-    return [message.id.removeprefix("dj_sessions.") for message in found]
+        found = registry.run_checks(tags=["security"], include_deployment_checks=True)
+    return [message.id for message in found if message.id in SECURITY]
+
+
+BOTH = ["security.W012", "security.W015"]
+APP_ALONE = ["security.W010", "security.W013"]
+MIDDLEWARE_ALONE = ["security.W011", "security.W014"]
 
 
 def test_the_deployment_checks_tell_app_and_middleware_apart_as_django_s_do():
-    assert deployment_ids() == ["W012", "W015"]
-    assert deployment_ids(MIDDLEWARE=[]) == ["W010", "W013"]
-    with modify_settings(INSTALLED_APPS={"remove": ["dj_sessions"]}):
-        assert deployment_ids() == ["W011", "W014"]
+    assert deployment_ids() == BOTH
+    assert deployment_ids(SESSION_COOKIE_SECURE="1", SESSION_COOKIE_HTTPONLY=1) == BOTH
+    assert deployment_ids(SESSION_COOKIE_SECURE=True, SESSION_COOKIE_HTTPONLY=True) == []
+    assert deployment_ids(MIDDLEWARE=[]) == APP_ALONE
+    with modify_settings(INSTALLED_APPS={"remove": ["dj_sessions", "django.contrib.admin"]}):
+        assert deployment_ids() == MIDDLEWARE_ALONE
         assert deployment_ids(MIDDLEWARE=[]) == []
+
+
+def test_where_django_s_names_still_stand_the_cookie_is_reported_once():
+    assert deployment_ids(MIDDLEWARE=[THEIRS]) == MIDDLEWARE_ALONE
+    assert deployment_ids(MIDDLEWARE=[THEIRS, OURS]) == MIDDLEWARE_ALONE
+    taken = {"remove": ["dj_sessions", "django.contrib.admin"], "append": DJANGO}
+    with modify_settings(INSTALLED_APPS=taken):
+        assert deployment_ids() == APP_ALONE
+        assert deployment_ids(MIDDLEWARE=[THEIRS]) == BOTH
+        assert deployment_ids(MIDDLEWARE=[]) == APP_ALONE
+
+
+IDS = """
+    from django.core.checks import run_checks
+    found = run_checks(tags=["security"], include_deployment_checks=True)
+    print(*sorted(message.id for message in found if not message.is_silenced()))
+"""
+
+
+@pytest.mark.parametrize("silenced", [[], ["security.W012"], SECURITY])
+@pytest.mark.parametrize(("has_app", "has_middleware"), [(1, 1), (1, 0)])
+@pytest.mark.parametrize("spelling", ["", ".apps.SessionsConfig"])
+def test_the_switch_changes_nothing_in_what_check_deploy_says(
+    has_app, has_middleware, silenced, spelling
+):
+    before, after = (
+        run(
+            IDS,
+            INSTALLED_APPS=[app + spelling] * has_app,
+            MIDDLEWARE=[f"{app}.middleware.SessionMiddleware"] * has_middleware,
+            SESSION_ENGINE=f"{app}.backends.db",
+            SESSION_COOKIE_HTTPONLY=False,
+            SILENCED_SYSTEM_CHECKS=silenced,
+        )
+        for app in (DJANGO, "dj_sessions")
+    )
+    assert before == after
+
+
+def test_the_constants_have_django_s_ids():
+    for name in ("W010", "W011", "W012", "W013", "W014", "W015"):
+        ours, theirs = getattr(security, name), getattr(django_security, name)
+        assert (ours.id, ours.level) == (theirs.id, theirs.level)
 
 
 WIDE = [
@@ -482,7 +675,7 @@ def test_no_value_makes_a_check_raise_and_what_is_said_names_the_setting(setting
         wrong = {"default": value} if setting == "CACHES" else value  # else Django raises
         for message in messages(**engine(name) | {setting: wrong}):
             assert type(message) in (Error, Warning)
-            assert message.id.startswith("dj_sessions.")
+            assert message.id in SECURITY or is_ours(message)
             assert message.hint
             assert setting in message.msg + message.hint or message in usual, (value, message)
 
@@ -509,12 +702,11 @@ def test_each_check_is_registered_where_django_runs_it():
 
 def test_every_id_is_stable_and_tested():
     source = "".join(path.read_text() for path in Path(checks.__file__).parent.glob("*.py"))
-    literal = set(re.findall(r"dj_sessions\.([WE]\d{3})", source))
-    computed = {f"W{first + offset:03}" for first in (10, 13) for offset in range(3)}
+    written = set(re.findall(r'"(?:dj_sessions|security)\.([WE]\d{3})"', source))
     tested = {number for expected, _, _ in WRONG for number in expected.split()}
-    # These four are tested by name, as are the parts of the deployment checks.
-    tested |= {"E007", "E017"} | computed
-    assert tested == literal | computed
+    # These are tested by name.
+    tested |= {"E007", "W017"} | {id_.split(".")[1] for id_ in SECURITY}
+    assert tested == written
     numbers = [number[1:] for number in tested]
     assert sorted(numbers) == sorted(set(numbers)), "a number has one level"
 
@@ -549,16 +741,17 @@ def test_manage_py_check_shows_what_is_wrong(site):
     shown = execute(str(REPOSITORY / "manage.py"), "check", **wrong)
     assert "(dj_sessions.W003) MIDDLEWARE still has Django's SessionMiddleware." in shown
     assert f"HINT: Put '{OURS}' in the place of '{THEIRS}'." in shown
-    assert "W010" not in shown
+    assert "W01" not in shown
     assert "identified 1 issue" in shown
 
 
-def test_manage_py_check_deploy_shows_what_django_s_checks_no_longer_say(site):
+@pytest.mark.parametrize("tag", ["security", "dj_sessions"])
+def test_manage_py_check_deploy_shows_what_django_s_checks_no_longer_say(site, tag):
     wrong = site(SESSION_COOKIE_SECURE=False, SESSION_COOKIE_HTTPONLY=False)
-    shown = execute(str(REPOSITORY / "manage.py"), "check", "--deploy", **wrong)
-    assert "(dj_sessions.W012) SESSION_COOKIE_SECURE is not set to True." in shown
-    assert "(dj_sessions.W015) SESSION_COOKIE_HTTPONLY is not set to True." in shown
-    assert not re.search(r"security\.W01[0-5]", shown)
+    shown = execute(str(REPOSITORY / "manage.py"), "check", "--deploy", "--tag", tag, **wrong)
+    assert shown.count("(security.W012) SESSION_COOKIE_SECURE is not set to True.") == 1
+    assert shown.count("(security.W015) SESSION_COOKIE_HTTPONLY is not set to True.") == 1
+    assert len(re.findall(r"security\.W01[0-5]", shown)) == 2
 
 
 def test_the_demo_site_is_healthy(tmp_path):

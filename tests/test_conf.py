@@ -115,8 +115,8 @@ def test_other_modules_take_their_settings_from_here():
         "_signing.py": {"SECRET_KEY", "SECRET_KEY_FALLBACKS"},
         "_translations.py": {"LANGUAGE_CODE", "USE_I18N"},
         "checks/_shared.py": {"MIDDLEWARE"},
-        "checks/cookie.py": {"INSTALLED_APPS"},
+        "checks/security.py": {"INSTALLED_APPS"},
         "checks/stores.py": {"CACHES"},
-        "checks/switch.py": {"MESSAGE_STORAGE", "is_overridden"},
+        "checks/switch.py": {"CSRF_USE_SESSIONS", "MESSAGE_STORAGE", "is_overridden"},
         "checks/values.py": {"CSRF_COOKIE_NAME", "LANGUAGE_COOKIE_NAME"},
     }

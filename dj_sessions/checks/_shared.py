@@ -18,8 +18,10 @@ AppConfigs: TypeAlias = Sequence[AppConfig] | None
 Messages: TypeAlias = Iterable[CheckMessage]
 T = TypeVar("T")
 
-DJANGO: Final = "django.contrib.sessions."
+APP: Final = "dj_sessions"
 MIDDLEWARE: Final = "dj_sessions.middleware.SessionMiddleware"
+DJANGO_APP: Final = "django.contrib.sessions"
+DJANGO_MIDDLEWARE: Final = "django.contrib.sessions.middleware.SessionMiddleware"
 
 
 class Unusable(Exception):

@@ -28,11 +28,11 @@ def check_serializer(app_configs: AppConfigs, **kwargs: Any) -> Messages:
     if not isinstance(serializer, PickleSerializer):
         return
     if _is_kept_by_clients(_shared.store_or_none()):
-        yield Error(
+        yield Warning(
             "PickleSerializer with signed_cookies lets whoever learns SECRET_KEY run code on "
             "the server.",
             hint=hint,
-            id="dj_sessions.E021",
+            id="dj_sessions.W021",
         )
     else:
         yield Warning(

@@ -45,11 +45,11 @@ def check_cache(app_configs: AppConfigs, **kwargs: Any) -> Messages:
         return
     yield from _check_alias(conf.SESSION_CACHE_ALIAS)
     if not prefix:
-        yield Error(
+        yield Warning(
             f"The cache_key_prefix of SESSION_ENGINE = {conf.SESSION_ENGINE!r} is empty: a session "
             "key could name any cache entry.",
             hint="Give the SessionStore a cache_key_prefix of its own.",
-            id="dj_sessions.E017",
+            id="dj_sessions.W017",
         )
 
 

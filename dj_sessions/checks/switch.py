@@ -2,40 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessionMiddleware
-from django.core.checks import Error, Warning  # noqa: A004
+from django.core.checks import Warning  # noqa: A004
 from django.utils.module_loading import import_string
 
 from dj_sessions.checks import _shared
-from dj_sessions.checks._shared import DJANGO, MIDDLEWARE, AppConfigs, Messages, Unusable, use
+from dj_sessions.checks._shared import (
+    APP,
+    DJANGO_APP,
+    DJANGO_MIDDLEWARE,
+    MIDDLEWARE,
+    AppConfigs,
+    Messages,
+    Unusable,
+    use,
+)
 from dj_sessions.conf import conf
 
-#: Middleware that reads ``request.session``, and so must stand after ours.
-NEEDS_SESSION: Final = (
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
-    "django.contrib.auth.middleware.RemoteUserMiddleware",
-    "django.contrib.auth.middleware.PersistentRemoteUserMiddleware",
+_PREFIX: Final = f"{DJANGO_APP}."
+
+#: Storages of messages that ask for ``request.session`` as soon as there is a request.
+IN_SESSIONS: Final = (
+    "django.contrib.messages.storage.fallback.FallbackStorage",
+    "django.contrib.messages.storage.session.SessionStorage",
 )
-#: The same, unless messages are kept in a cookie of their own.
-MESSAGES: Final = "django.contrib.messages.middleware.MessageMiddleware"
-IN_COOKIES: Final = "django.contrib.messages.storage.cookie.CookieStorage"
+#: Middleware of Django's that raises on each request without a session, and whether this site's
+#: does. What asks for ``request.user`` alone, or only when a view is found, may stand anywhere.
+NEEDS_SESSION: Final[dict[str, Callable[[], bool]]] = {
+    "django.contrib.auth.middleware.AuthenticationMiddleware": lambda: True,
+    "django.contrib.messages.middleware.MessageMiddleware": (
+        lambda: settings.MESSAGE_STORAGE in IN_SESSIONS
+    ),
+    "django.middleware.csrf.CsrfViewMiddleware": lambda: bool(settings.CSRF_USE_SESSIONS),
+}
 
 
 def check_names(app_configs: AppConfigs, **kwargs: Any) -> Messages:
     """Report settings that still name Django's own classes, where those can be used."""
     engine, serializer = str(conf.SESSION_ENGINE), str(conf.SESSION_SERIALIZER)
-    if engine.startswith(DJANGO) and _shared.store_or_none() is not None:
+    if engine.startswith(_PREFIX) and _shared.store_or_none() is not None:
         yield Warning(
             f"SESSION_ENGINE is still Django's {engine!r}.",
             hint=f"Set SESSION_ENGINE = {_ours(engine)!r}; it reads the same sessions.",
             id="dj_sessions.W001",
         )
     if (
-        serializer.startswith(DJANGO)
+        serializer.startswith(_PREFIX)
         and settings.is_overridden("SESSION_SERIALIZER")  # type: ignore[misc]
         and _is_importable(serializer)
     ):
@@ -47,7 +63,7 @@ def check_names(app_configs: AppConfigs, **kwargs: Any) -> Messages:
 
 
 def _ours(name: str) -> str:
-    return name.replace(DJANGO, "dj_sessions.", 1)
+    return name.replace(DJANGO_APP, APP, 1)
 
 
 def _is_importable(name: str) -> bool:
@@ -60,41 +76,64 @@ def _is_importable(name: str) -> bool:
 
 def check_middleware(app_configs: AppConfigs, **kwargs: Any) -> Messages:
     """Report session middleware that is Django's, missing, or behind what needs it."""
-    names = _shared.middleware()
-    if DJANGO + "middleware.SessionMiddleware" in names:
+    names, unusable = _usable(_shared.middleware())
+    session = [name for name in names if _gives_session(name)]
+    if DJANGO_MIDDLEWARE in session:
+        yield _django_s([name for name in session if name != DJANGO_MIDDLEWARE])
+    if session:
+        yield from _too_early(names, session[0])
+    elif all(map(_is_django_s, names)):
         yield Warning(
-            "MIDDLEWARE still has Django's SessionMiddleware.",
-            hint=f"Put {MIDDLEWARE!r} in the place of '{DJANGO}middleware.SessionMiddleware'.",
-            id="dj_sessions.W003",
-        )
-    first, unusable = _first_session_middleware(names)
-    if first is None:
-        yield Warning(
-            "'dj_sessions' is in INSTALLED_APPS, but MIDDLEWARE has no session middleware: "
+            f"{APP!r} is in INSTALLED_APPS, but MIDDLEWARE has no session middleware: "
             f"requests have no session.{unusable}",
-            hint=f"Add {MIDDLEWARE!r} to MIDDLEWARE. If other middleware there gives requests "
-            "their session, silence this check.",
+            hint=f"Add {MIDDLEWARE!r} to MIDDLEWARE.",
             id="dj_sessions.W004",
         )
-        return
-    for name in names[:first]:
-        if name in NEEDS_SESSION or (name == MESSAGES and settings.MESSAGE_STORAGE != IN_COOKIES):
-            yield Error(
-                f"{name!r} stands before the session middleware that it needs.",
-                hint=f"Move {names[first]!r} above it in MIDDLEWARE.",
-                id="dj_sessions.E005",
+
+
+def _django_s(others: list[str]) -> Warning:
+    hint = f"Put {MIDDLEWARE!r} in the place of {DJANGO_MIDDLEWARE!r}."
+    if others:
+        hint = (
+            f"Remove {DJANGO_MIDDLEWARE!r}, and have {others[0]!r} where the first of the two is."
+        )
+    return Warning(
+        "MIDDLEWARE still has Django's SessionMiddleware.", hint=hint, id="dj_sessions.W003"
+    )
+
+
+def _too_early(names: list[str], session: str) -> Messages:
+    """Report what stands before all that may give requests their session."""
+    for name in names:
+        if name == session or not _is_django_s(name):
+            return
+        if NEEDS_SESSION.get(name, lambda: False)():
+            yield Warning(
+                f"{name!r} stands before the session middleware that it needs: every request "
+                "fails.",
+                hint=f"Move {session!r} above it in MIDDLEWARE.",
+                id="dj_sessions.W005",
             )
 
 
-def _first_session_middleware(names: list[str]) -> tuple[int | None, str]:
-    """Return the place of the first session middleware, and what could not be imported."""
-    unusable = ""
-    for place, name in enumerate(names):
+def _usable(names: list[str]) -> tuple[list[str], str]:
+    """Return what can be imported, and sentences about what Django will refuse to load."""
+    usable, sentences = [], ""
+    for name in names:
         try:
-            middleware = use(import_string, name)
-        except Unusable as error:  # Django raises it when it loads the middleware
-            unusable += f" {name!r} cannot be imported: {error}."
-            continue
-        if isinstance(middleware, type) and issubclass(middleware, DjangoSessionMiddleware):
-            return place, ""
-    return None, unusable
+            use(import_string, name)
+        except Unusable as error:
+            sentences += f" {name!r} cannot be imported: {error}."
+        else:
+            usable.append(name)
+    return usable, sentences
+
+
+def _gives_session(name: str) -> bool:
+    middleware = import_string(name)
+    return isinstance(middleware, type) and issubclass(middleware, DjangoSessionMiddleware)
+
+
+def _is_django_s(name: str) -> bool:
+    """Tell whether it is known what middleware does; any other may give requests a session."""
+    return name.startswith("django.")

@@ -34,7 +34,7 @@ QUICK = ["sessions_tests"]
 SLOW = [
     *("auth_tests", "admin_views", "view_tests", "servers", "messages_tests", "test_client"),
     *("test_client_regress", "csrf_tests", "flatpages_tests", "middleware", "check_framework"),
-    *("admin_checks", "admin_default_site", "deprecation", "apps"),
+    *("migrations", "admin_checks", "admin_default_site", "deprecation", "apps"),
 ]
 SETTINGS = """\
 from test_sqlite import *

@@ -16,6 +16,11 @@ CACHE = Path(__file__).parents[2] / ".cache"
 # Salts and cache prefixes, which are Django's in both packages too, do not occur in these tests.
 NAME = re.compile(r"(?<!['\w.])(?<!assertLogs\(\")django\.contrib\.sessions(?!\w)")
 
+# Django keeps its checks of the session cookie in its core. The package has its own, with the same
+# functions and constants, and they are asked the same questions.
+CHECKS = re.compile(r"^(from django\.core\.checks\.security import .*), sessions$", re.MULTILINE)
+OUR_CHECKS = r"\1\nfrom dj_sessions.checks import security as sessions"
+
 
 def fetch(version: str) -> Path:
     """The source distribution of this Django version, by pip and its configuration."""
@@ -41,8 +46,9 @@ def swap(tests: Path, packages: list[str]) -> int:
     changed = 0
     modules = [path for package in packages for path in (tests / package).rglob("*.py")]
     for path in [tests / "runtests.py", *modules]:
-        text, count = NAME.subn("dj_sessions", path.read_text())
-        if count:
+        text, names = NAME.subn("dj_sessions", path.read_text())
+        text, checks = CHECKS.subn(OUR_CHECKS, text)
+        if names + checks:
             path.write_text(text)
-        changed += count
+        changed += names + checks
     return changed

@@ -30,6 +30,11 @@ def judge(**changes):
         ('    "django.contrib.sessions",', '    "dj_sessions",'),
         ('self.assertLogs("django.contrib.sessions", "ERROR")', '("django.contrib.sessions", '),
         ("\"'django.contrib.sessions.middleware.SessionMiddleware' before", "'django.contrib."),
+        (
+            "from django.core.checks.security import base, csrf, sessions",
+            "from django.core.checks.security import base, csrf\n"
+            "from dj_sessions.checks import security as sessions",
+        ),
     ],
 )
 def test_names_are_swapped_and_words_are_not(tmp_path, before, after):
