@@ -10,10 +10,10 @@ path catches both::
     ├── SessionConflict             others kept changing the session while it was saved
     ├── TypeError
     │   └── SessionEncodeError      the session holds a value that cannot be stored
-    ├── SuspiciousOperation
+    ├── SuspiciousOperation                                                         (Django's)
     │   ├── InvalidSessionKey       the key has characters that no key has          (Django's)
     │   └── SuspiciousSession       the session may be tampered with                (Django's)
-    └── BadRequest
+    └── BadRequest                                                                  (Django's)
         └── SessionInterrupted      the session ended while its request was served  (Django's)
 
 Errors of a store (``DatabaseError``, ``OSError``, a cache client's own) are never wrapped.
@@ -27,14 +27,17 @@ from django.contrib.sessions.exceptions import (
     SessionInterrupted,
     SuspiciousSession,
 )
+from django.core.exceptions import BadRequest, SuspiciousOperation
 
 __all__ = [
+    "BadRequest",
     "CreateError",
     "InvalidSessionKey",
     "SessionConflict",
     "SessionEncodeError",
     "SessionEnded",
     "SessionInterrupted",
+    "SuspiciousOperation",
     "SuspiciousSession",
     "UpdateError",
 ]

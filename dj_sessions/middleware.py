@@ -22,7 +22,14 @@ from dj_sessions._twins import Mode, Twinned, finish, in_async, in_sync, twin_of
 from dj_sessions.conf import conf
 from dj_sessions.exceptions import SessionInterrupted, UpdateError
 
-__all__ = ["CookieAttributes", "Decision", "SessionMiddleware", "State"]
+__all__ = [
+    "CookieAttributes",
+    "Decision",
+    "SessionInterrupted",
+    "SessionMiddleware",
+    "State",
+    "UpdateError",
+]
 
 
 class SessionMiddleware(Twinned, DjangoSessionMiddleware):

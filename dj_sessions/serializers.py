@@ -6,14 +6,17 @@ import pickle
 from typing import Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.signing import JSONSerializer
+from django.core.signing import JSONSerializer as BaseJSONSerializer
 
 try:
     import orjson
 except ImportError:
     orjson = None  # type: ignore[assignment]
 
-__all__ = ["FastJSONSerializer", "JSONSerializer", "PickleSerializer"]
+__all__ = ["BaseJSONSerializer", "FastJSONSerializer", "JSONSerializer", "PickleSerializer"]
+
+#: Django's own, under both names that it has there.
+JSONSerializer = BaseJSONSerializer
 
 #: What orjson can write and the standard library cannot, as far as it can be told not to.
 _LEFT_OUT: Final = (

@@ -5,6 +5,7 @@ https://docs.djangoproject.com/en/stable/topics/http/sessions/#using-cached-sess
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,7 +25,10 @@ from dj_sessions.backends.db import SessionStore as DBStore
 from dj_sessions.backends.stored import Record
 from dj_sessions.conf import conf
 
-__all__ = ["KEY_PREFIX", "CreateError", "SessionBase", "SessionStore", "UpdateError"]
+__all__ = ["KEY_PREFIX", "CreateError", "DBStore", "SessionBase", "SessionStore", "UpdateError"]
+
+#: Where Django has it; ``_outage`` writes to the same one.
+logger = logging.getLogger("django.contrib.sessions")
 
 KEY_PREFIX = "django.contrib.sessions.cached_db"
 

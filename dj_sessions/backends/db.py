@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any, Final
 
 from django.apps import apps
-from django.core.exceptions import ImproperlyConfigured
-from django.db import IntegrityError, OperationalError, connections, router
+from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
+from django.db import DatabaseError, IntegrityError, OperationalError, connections, router
 from django.utils import timezone
 
 from dj_sessions._twins import Mode, driven, finish, in_sync, in_thread
@@ -32,7 +32,14 @@ from dj_sessions.backends._watched import delete_is_watched
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
 from dj_sessions.backends.stored import Record, StoredSession
 
-__all__ = ["CreateError", "SessionBase", "SessionStore", "UpdateError"]
+__all__ = [
+    "CreateError",
+    "DatabaseError",
+    "SessionBase",
+    "SessionStore",
+    "SuspiciousOperation",
+    "UpdateError",
+]
 
 #: Each failed attempt means that somebody else's save succeeded, so a few may follow each other.
 REMOVE_ATTEMPTS: Final = 16

@@ -16,9 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 
 from dj_sessions import _forward, _keys
+from dj_sessions._keys import VALID_KEY_CHARS
 from dj_sessions._twins import Mode, driven, finish, in_sync
 from dj_sessions.backends import _files
 from dj_sessions.backends._purge import Purge
@@ -28,7 +29,15 @@ from dj_sessions.backends.stored import Record, StoredSession
 from dj_sessions.conf import conf
 from dj_sessions.exceptions import InvalidSessionKey
 
-__all__ = ["CreateError", "SessionBase", "SessionStore", "UpdateError"]
+__all__ = [
+    "VALID_KEY_CHARS",
+    "CreateError",
+    "InvalidSessionKey",
+    "SessionBase",
+    "SessionStore",
+    "SuspiciousOperation",
+    "UpdateError",
+]
 
 
 logger = logging.getLogger("django.contrib.sessions")
