@@ -1,13 +1,20 @@
-"""What the pages `security` and `switch` claim is so."""
+"""What the pages `security`, `switch` and `differences` claim is so."""
 
+from contextlib import contextmanager
 from importlib import import_module
+from unittest import mock
 
 import pytest
 from django.apps import apps
 from django.contrib.auth import get_user
+from django.contrib.sessions.backends.base import SessionBase as DjangoSessionBase
 from django.core import signing
 from django.core.cache import caches
+from django.db import connections
+from django.db.models.sql.compiler import SQLCompiler
+from django.http import HttpResponse
 from django.test import Client, override_settings
+from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from dj_sessions.backends.db import SessionStore
@@ -128,3 +135,110 @@ def test_a_model_on_django_s_class_loses_its_labels_and_on_ours_keeps_them():
     with translation.override("de"):
         assert str(theirs._meta.get_field("session_data").verbose_name) == "session data"
         assert str(ours._meta.get_field("session_data").verbose_name) == "Sitzungsdaten"
+
+
+# Classes and methods of Django's
+
+ENGINES = ["db", "cached_db", "cache", "file", "signed_cookies"]
+
+
+@pytest.fixture(params=ENGINES)
+def stores(request, databases, fresh_caches, tmp_path):
+    """The store of an engine, Django's and ours."""
+    with override_settings(SESSION_FILE_PATH=tmp_path):
+        yield [
+            import_module(f"{root}.backends.{request.param}").SessionStore
+            for root in (DJANGO, "dj_sessions")
+        ]
+
+
+def test_a_session_is_an_instance_of_django_s_base_and_of_our_store_alone(stores):
+    theirs, ours = stores
+    assert not isinstance(ours(), theirs)
+    assert isinstance(ours(), DjangoSessionBase)
+    assert isinstance(ours(), ours)
+
+
+USES = {
+    "save": lambda session: session.save(),
+    "load": lambda session: session.get("colour"),
+    "delete": lambda session: session.flush(),
+}
+
+
+@pytest.mark.parametrize("method", USES)
+def test_a_patch_of_django_s_store_sees_nothing_and_the_same_path_of_ours_does(stores, method):
+    ours = stores[1]
+    called = []
+    for store in stores:
+        stored = ours()
+        stored["colour"] = "green"
+        stored.save()
+        path = f"{store.__module__}.SessionStore.{method}"
+        with mock.patch(path, autospec=True, return_value={}) as patched:
+            USES[method](ours(stored.session_key))
+        called.append(patched.called)
+    assert called == [False, True]
+
+
+def test_a_patch_of_django_s_middleware_sees_nothing_and_the_same_path_of_ours_does(client):
+    called = []
+    for root in (DJANGO, "dj_sessions"):
+        path = f"{root}.middleware.SessionMiddleware.process_request"
+        with mock.patch(path, autospec=True, return_value=HttpResponse()) as patched:
+            client.get("/sync/untouched/")
+        called.append(patched.called)
+    assert called == [False, True]
+
+
+@contextmanager
+def replaced_in_the_orm():
+    """What django-silk does to see statements; their number."""
+    seen = []
+    original = SQLCompiler.execute_sql
+
+    def execute_sql(self, *args, **kwargs):
+        seen.append(self.query.model)
+        return original(self, *args, **kwargs)
+
+    with mock.patch.object(SQLCompiler, "execute_sql", execute_sql):
+        yield seen
+
+
+def test_what_replaces_a_part_of_the_orm_does_not_see_our_statements(databases):
+    seen = {}
+    for root in (DJANGO, "dj_sessions"):
+        store = import_module(f"{root}.backends.db").SessionStore
+        session = store()
+        session["colour"] = "green"
+        session.save()
+        again = store(session.session_key)
+        with replaced_in_the_orm() as seen[root]:
+            assert again["colour"] == "green"
+            again["colour"] = "blue"
+            again.save()
+    assert len(seen[DJANGO]) >= 2
+    assert seen["dj_sessions"] == []
+
+
+def test_what_looks_at_the_cursor_sees_our_statements(databases, caplog):
+    session = SessionStore()
+    session["colour"] = "green"
+    session.save()
+    wrapped = []
+
+    def note(execute, sql, params, many, context):
+        wrapped.append(sql)
+        return execute(sql, params, many, context)
+
+    connection = connections["default"]
+    with (
+        caplog.at_level("DEBUG", "django.db.backends"),
+        connection.execute_wrapper(note),
+        CaptureQueriesContext(connection) as captured,
+    ):
+        assert SessionStore(session.session_key)["colour"] == "green"
+    [statement] = wrapped
+    assert statement.startswith("SELECT")
+    assert len(captured) == 1
+    assert "SELECT" in caplog.text
