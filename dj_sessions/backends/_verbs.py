@@ -1,4 +1,8 @@
-"""What a store implements: five storage verbs, and what they have to do with a session."""
+"""What a store implements: five storage verbs, and what they have to do with a session.
+
+A verb that follows from another one follows from that one's twin in async mode, so that a store
+may have its verbs in one mode alone.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,10 @@ class StorageVerbs(SessionBase):
     def _read_latest(self, key: str) -> Record | None:
         """Return what is stored, past any cache."""
         return self._read(key)
+
+    @twin_of(_read_latest)
+    async def _aread_latest(self, key: str) -> Record | None:
+        return await self._aread(key)
 
     def _insert(self, key: str, record: Any) -> bool:
         """Store ``record`` under a new key; False if the key is taken."""
@@ -80,6 +88,10 @@ class StorageVerbs(SessionBase):
         """Tell whether a session is stored, expired or not."""
         return self._read(key) is not None
 
+    @twin_of(_holds)
+    async def _aholds(self, key: str) -> bool:
+        return await self._aread(key) is not None
+
     @classmethod
     def _purge(cls, now: datetime, batch: int) -> int:
         """Remove up to ``batch`` sessions that had expired at ``now``; return how many."""
@@ -110,11 +122,9 @@ class StorageVerbs(SessionBase):
 
     _abefore_io = at_once(_before_io)
     _aread = in_thread(_read)
-    _aread_latest = in_thread(_read_latest)
     _ainsert = in_thread(_insert)
     _areplace = in_thread(_replace)
     _aremove = in_thread(_remove)
-    _aholds = in_thread(_holds)
     _arecord = at_once(_record)
     _ahas_expired = at_once(_has_expired)
     _aloaded = at_once(_loaded)

@@ -11,6 +11,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django.utils import timezone
 
+from dj_sessions._twins import at_once
 from dj_sessions.backends.base import CreateError, UpdateError
 from dj_sessions.middleware import SessionMiddleware
 from tests.counters import thread_hops
@@ -22,6 +23,7 @@ BOTH_MODES = {
     "memory": engines.path,
     "memory, as on Django": engines.stock_path,
     "verbs": engines.path,
+    "mixed_verbs": engines.path,
 }
 ASYNC_ALONE = {
     "native": engines.path,
@@ -135,16 +137,92 @@ def test_clearsessions_says_that_an_engine_cannot(NativeStore):
         call_command("clearsessions")
 
 
-@pytest.mark.parametrize("name", ["verbs", "native_verbs"])
-@pytest.mark.modes("async")
-def test_two_requests_changes_are_merged_over_storage_verbs(engine, mode, name):
-    SessionStore = engine(engines.path(name))
-    first = mode.wrap(SessionStore())
-    first.set("a", 1)
-    first.save()
-    second = mode.wrap(SessionStore(first.session_key))
+# The verbs alone, in one mode, in the other, in both
+
+
+@pytest.fixture(params=["verbs", "native_verbs", "mixed_verbs"])
+def VerbsStore(request, engine, mode):
+    if request.param == "native_verbs" and not mode.is_async:
+        pytest.skip("its verbs are async alone")
+    return engine(engines.path(request.param))
+
+
+def saved(mode, VerbsStore, **data):
+    session = mode.wrap(VerbsStore())
+    session.update(data)
+    session.save()
+    return session
+
+
+def test_two_requests_changes_are_merged_over_storage_verbs(VerbsStore, mode):
+    first = saved(mode, VerbsStore, a=1)
+    second = mode.wrap(VerbsStore(first.session_key))
     second.set("b", 2)
     second.save()
     first.set("c", 3)
     first.save()
-    assert dict(mode.wrap(SessionStore(first.session_key)).items()) == {"a": 1, "b": 2, "c": 3}
+    assert dict(mode.wrap(VerbsStore(first.session_key)).items()) == {"a": 1, "b": 2, "c": 3}
+
+
+def test_a_session_that_ended_cannot_be_saved_over_storage_verbs(VerbsStore, mode):
+    session = saved(mode, VerbsStore, a=1)
+    mode.wrap(VerbsStore()).delete(session.session_key)
+    session.set("b", 2)
+    with pytest.raises(UpdateError):
+        session.save()
+    assert VerbsStore.records == {}
+
+
+def test_a_key_exists_over_storage_verbs_until_it_is_removed(VerbsStore, mode):
+    session = saved(mode, VerbsStore, a=1)
+    key = session.session_key
+    assert mode.wrap(VerbsStore()).exists(key)
+    session.flush()
+    assert not mode.wrap(VerbsStore()).exists(key)
+
+
+def test_a_key_that_is_taken_is_refused_over_storage_verbs(VerbsStore, mode, monkeypatch):
+    taken = saved(mode, VerbsStore, a=1).session_key
+    keys = iter([taken, "another1"])
+    monkeypatch.setattr(VerbsStore, "_get_new_session_key", lambda self: next(keys))
+    monkeypatch.setattr(VerbsStore, "_aget_new_session_key", at_once(lambda self: next(keys)))
+    session = saved(mode, VerbsStore, b=2)
+    assert session.session_key == "another1"
+    assert dict(mode.wrap(VerbsStore(taken)).items()) == {"a": 1}
+
+
+def test_a_new_key_takes_the_session_along_over_storage_verbs(VerbsStore, mode):
+    session = saved(mode, VerbsStore, a=1)
+    before = session.session_key
+    session.cycle_key()
+    assert [*VerbsStore.records] == [session.session_key] != [before]
+    assert dict(mode.wrap(VerbsStore(session.session_key)).items()) == {"a": 1}
+
+
+@pytest.mark.modes("async")
+def test_a_sync_override_of_a_derived_verb_is_reached_over_async_verbs(VerbsStore, mode):
+    called = []
+
+    class Noting(VerbsStore):
+        def _read_latest(self, key):
+            called.append("_read_latest")
+            return self.records.get(key)
+
+        def _holds(self, key):
+            called.append("_holds")
+            return key in self.records
+
+        def _take(self, key, expected):
+            called.append("_take")
+            return self.records.pop(key, None) is not None
+
+    first = saved(mode, Noting, a=1)
+    second = mode.wrap(Noting(first.session_key))
+    second.set("b", 2)
+    second.save()
+    first.set("c", 3)
+    first.save()
+    assert mode.wrap(Noting()).exists(first.session_key)
+    first.cycle_key()
+    assert called == ["_read_latest", "_holds", "_take"]
+    assert dict(first.items()) == {"a": 1, "b": 2, "c": 3}

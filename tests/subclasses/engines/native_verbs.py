@@ -15,9 +15,6 @@ class SessionStore(StoredSession):
         await asyncio.sleep(0)  # a real client would give way to other tasks too
         return self.records.get(key)
 
-    async def _aread_latest(self, key: str) -> Record | None:
-        return await self._aread(key)
-
     async def _ainsert(self, key: str, record: Record) -> bool:
         await asyncio.sleep(0)
         return self.records.setdefault(key, record) is record
