@@ -21,16 +21,19 @@ somebody's async override, or a store with async I/O, must be reached.
 
 *Bridges.* When a subclass overrides only the sync twin, the async twin, older in the MRO, is
 replaced by one that calls that subclass's own sync method.
+
+*Replacements.* What takes the place of a sync method after its class was made, as tests and
+what traces calls put it there, counts as an override as well: ``replacement()`` finds it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import wraps
 from types import FunctionType
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ClassVar, ParamSpec, Protocol, TypeVar
 
 from asgiref.sync import sync_to_async
 
@@ -190,6 +193,9 @@ def in_thread(sync: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
     """Return the async twin that calls ``sync`` in the thread that Django keeps for that."""
 
     async def twin(*args: P.args, **kwargs: P.kwargs) -> R:
+        instead = replacement(args[0], sync.__name__)
+        if instead is not None:
+            return await sync_to_async(instead)(*args[1:], **kwargs)  # type: ignore[no-any-return]
         return await sync_to_async(sync)(*args, **kwargs)
 
     return _marked(twin, sync, in_thread)
@@ -202,6 +208,9 @@ def at_once(sync: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
     """
 
     async def twin(*args: P.args, **kwargs: P.kwargs) -> R:
+        instead = replacement(args[0], sync.__name__)
+        if instead is not None:
+            return await sync_to_async(instead)(*args[1:], **kwargs)  # type: ignore[no-any-return]
         return sync(*args, **kwargs)
 
     return _marked(twin, sync, in_thread)
@@ -216,6 +225,9 @@ def driven(
         self: Any = args[0]
         if self._async_overrides:
             return await body(self, in_async, *args[1:], **kwargs)
+        instead = replacement(self, sync.__name__)
+        if instead is not None:
+            return await sync_to_async(instead)(*args[1:], **kwargs)  # type: ignore[no-any-return]
         advance = _advance_in_thread if self.blocking else _advance_at_once
         return await _finish_in_loop(body(self, in_sync, *args[1:], **kwargs), advance)
 
@@ -235,6 +247,17 @@ def driven_after_load(
         return finish(body(self, in_sync, *args[1:], **kwargs))
 
     return _marked(twin, sync, after_load_in_thread)
+
+
+def replacement(instance: Any, name: str) -> Any:
+    """Return what took the place of a method after its class was made; None if nothing did."""
+    cls = type(instance)
+    made = getattr(cls, "_as_made", {}).get(name)  # a classmethod's class has none
+    if made is None:
+        return None
+    if name in vars(instance):
+        return vars(instance)[name]
+    return None if getattr(cls, name) is made else getattr(instance, name)
 
 
 def twin_of(sync: Callable[..., Any], make: Callable[..., Any] = in_thread) -> Callable[[F], F]:
@@ -276,6 +299,9 @@ class Twinned:
     blocking = True
     _async_overrides = False
 
+    #: The methods, each with its twin, that the class had when it was made.
+    _as_made: ClassVar[dict[str, FunctionType]] = {}
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls._async_overrides = False
@@ -284,6 +310,7 @@ class Twinned:
                 _bridge(cls, name, twin)
             elif _mark(_definition(cls, name)) is None:
                 cls._async_overrides = True
+        cls._as_made = dict(_functions(cls))
 
 
 def _bridge(cls: type[Twinned], name: str, twin: _Twin) -> None:
@@ -302,10 +329,11 @@ def _bridge(cls: type[Twinned], name: str, twin: _Twin) -> None:
 
 
 def _as_method(definition: Any, name: str) -> Callable[..., Any]:
-    """Return ``definition``, whatever kind of attribute it is, as a function of ``self``."""
+    """Return ``definition``, whatever kind of attribute it is, as a function of that name."""
     function = _function(definition)
-    if isinstance(function, FunctionType) and not isinstance(definition, property):
-        return function
+    is_method = isinstance(function, FunctionType) and not isinstance(definition, property)
+    if is_method and function.__name__ == name:
+        return function  # type: ignore[no-any-return]
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         instance, cls = (None, self) if isinstance(self, type) else (self, type(self))
@@ -325,6 +353,15 @@ def _twins(cls: type) -> dict[str, _Twin]:
         for name, value in vars(base).items()
         if (twin := _mark(value)) is not None
     }
+
+
+def _functions(cls: type) -> Iterator[tuple[str, FunctionType]]:
+    """Yield the methods of both modes that are plain functions, with their names."""
+    for name, twin in _twins(cls).items():
+        for each in (name, twin.sync):
+            definition = _definition(cls, each)
+            if type(definition) is FunctionType:
+                yield each, definition
 
 
 def _depth(cls: type, name: str) -> int:

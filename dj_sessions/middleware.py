@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 from asgiref.sync import sync_to_async
 from django.contrib.sessions.backends.base import SessionBase
@@ -18,7 +18,7 @@ from dj_sessions import _cookies
 from dj_sessions._cookies import CookieAttributes
 from dj_sessions._policy import Decision, State
 from dj_sessions._policy import decide as decide_by_rules
-from dj_sessions._twins import Mode, Twinned, finish, in_async, in_sync, twin_of
+from dj_sessions._twins import Mode, Twinned, finish, in_async, in_sync, replacement, twin_of
 from dj_sessions.conf import conf
 from dj_sessions.exceptions import SessionInterrupted, UpdateError
 
@@ -30,6 +30,10 @@ __all__ = [
     "State",
     "UpdateError",
 ]
+
+
+#: The status of no response, as tests have it: for a failure nothing is saved.
+UNANSWERED: Final = 500
 
 
 class SessionMiddleware(Twinned, DjangoSessionMiddleware):
@@ -57,9 +61,16 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
         get_response: Callable[[HttpRequest], Any] = self.get_response
-        process_request: Callable[[HttpRequest], Any] = self.aprocess_request
+        process_request, process_response = map(self._half, ("process_request", "process_response"))
         response = await process_request(request) or await get_response(request)
-        return await self.aprocess_response(request, response)
+        return await process_response(request, response)  # type: ignore[no-any-return]
+
+    def _half(self, name: str) -> Callable[..., Any]:
+        """Return a half for the event loop: one that was replaced, as by a mock, in a thread."""
+        instead = replacement(self, name)
+        if instead is None or replacement(self, f"a{name}") is not None:
+            return getattr(self, f"a{name}")  # type: ignore[no-any-return]
+        return sync_to_async(instead)
 
     # What a site may want different
 
@@ -171,7 +182,7 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
             empty=session.is_empty(),
             has_cookie=self._has_cookie(request),
             save_every_request=conf.SESSION_SAVE_EVERY_REQUEST,
-            status=response.status_code,
+            status=getattr(response, "status_code", UNANSWERED),
             moved=_has_moved(session),
         )
 

@@ -418,6 +418,73 @@ def test_orchestration_reaches_the_same_overrides(title):
     assert hops == 1
 
 
+# What is replaced after its class was made, as tests do and what traces calls
+
+
+@pytest.fixture(params=["on the class", "on a base class", "on the instance"])
+def replaced(request):
+    """Call an async method of a thing of which a sync method was replaced by a mock."""
+
+    def call_with(name, method, *args):
+        thing = make("A", Store, overrides=SYNC)()
+        wheres = {"on the class": type(thing), "on a base class": Store, "on the instance": thing}
+        with mock.patch.object(wheres[request.param], method) as mocked:
+            result, calls, hops = call(thing, name, *args)
+        return mocked, result, calls, hops
+
+    return call_with
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "kind"),
+    [("save", "asave", "driven"), ("new_key", "anew_key", "at once")],
+)
+def test_a_replaced_sync_method_is_reached_in_a_thread(replaced, method, name, kind):
+    mocked, result, calls, hops = replaced(name, method)
+    mocked.assert_called_once()
+    assert result is mocked.return_value
+    assert (calls, hops) == ([], 1)
+
+
+def test_orchestration_reaches_a_replaced_sync_method(replaced):
+    mocked, result, calls, hops = replaced("asave", "new_key")
+    mocked.assert_called_once_with()
+    assert result == (mocked.return_value, False, (1,))
+    assert (calls, hops) == (["Store.save", "A.load", "Store.load"], 1)
+
+
+@pytest.mark.parametrize("where", ["on the class", "on the instance"])
+def test_an_override_that_is_replaced_is_reached_as_replaced(where):
+    thing = make("A", Store, overrides=SYNC)()
+    with mock.patch.object(type(thing) if "class" in where else thing, "load") as mocked:
+        result, calls, hops = call(thing, "aload", 1)
+    mocked.assert_called_once_with(1)
+    assert (result, calls, hops) == (mocked.return_value, [], 1)
+    assert call(thing, "aload", 1) == ((1,), ["A.load", "Store.load"], 1)
+
+
+def test_a_replaced_function_is_given_the_instance():
+    class Traced(Store):
+        pass
+
+    def load(self, *args):
+        self.note("traced")
+        return Store.load(self, *args)
+
+    Traced.load = load
+    result, calls, hops = call(Traced(), "aload", 1)
+    assert (result, calls, hops) == ((1,), ["traced", "Store.load"], 1)
+
+
+def test_an_async_override_is_reached_beside_a_replaced_sync_method():
+    thing = make("A", Store, overrides=BOTH)()
+    with mock.patch.object(type(thing), "save") as mocked:
+        result, calls, _ = call(thing, "asave")
+    assert not mocked.called
+    assert calls == ["Store.save", "Store.new_key", "A.aload", "Store.load"]
+    assert result == ("key", False, (1,))
+
+
 # What a bridge is
 
 

@@ -161,3 +161,16 @@ def test_a_request_hops_for_what_it_does(store, mode, save):
             pass_through(SessionMiddleware, mode, *steps, cookie=key)
         names = [step.__name__ for step in steps]
         assert len(hops) == (expected if store.server_side else 0), (names, visitor, hops)
+
+
+# What tests and tracers replace
+
+
+@pytest.mark.parametrize("name", ["load", "create", "save", "exists", "delete", "cycle_key"])
+def test_a_sync_method_that_was_replaced_is_reached(store, mode, name):
+    session = store.SessionStore()
+    arguments = ["abcdefgh"] if name == "exists" else []
+    with mock.patch.object(store.SessionStore, name) as mocked:
+        answer = async_to_sync(getattr(session, f"a{name}"))(*arguments)
+    mocked.assert_called_once_with(*arguments)
+    assert answer is mocked.return_value

@@ -1,15 +1,19 @@
 """What subclasses override: the small steps, and the two halves in both modes."""
 
 import asyncio
+import threading
+from contextlib import nullcontext
+from unittest import mock
 
 import pytest
 from django.http import HttpResponse, HttpResponseRedirect
 from django.test import RequestFactory, override_settings
 
 from dj_sessions._policy import Decision
+from dj_sessions.backends import cache
 from dj_sessions.middleware import SessionMiddleware
 from tests.counters import thread_hops
-from tests.middleware.serving import change, data_of, flush, records, serve, stored, untouched
+from tests.middleware.serving import change, data_of, flush, look, records, serve, stored, untouched
 
 # What a site may want different, in five lines each
 
@@ -305,3 +309,110 @@ def test_the_halves_can_be_called_by_themselves():
     request.session["colour"] = "blue"
     response = middleware.process_response(request, HttpResponse())
     assert data_of(response.cookies["sessionid"].value) == {"colour": "blue"}
+
+
+# What is replaced after its class was made, as tests do and what traces calls
+
+
+@pytest.fixture(params=["on the class", "on a base class", "on the instance"])
+def replaced(request, mode):
+    """Serve a request with a half of the middleware, or a step, replaced by a function."""
+
+    def serve_with(view=untouched, cookie=None, **functions):
+        class Middleware(SessionMiddleware):
+            pass
+
+        where = SessionMiddleware if "base" in request.param else Middleware
+
+        def make(get_response):
+            middleware = Middleware(get_response)
+            if "instance" in request.param:
+                vars(middleware).update(functions)
+            return middleware
+
+        patched = {} if "instance" in request.param else functions
+        with mock.patch.multiple(where, **patched) if patched else nullcontext():
+            return serve(mode, view, cookie, make)
+
+    return serve_with
+
+
+def test_a_replaced_process_request_is_reached(replaced):
+    mocked = mock.Mock(return_value=None)
+    replaced(process_request=mocked)
+    mocked.assert_called_once()
+
+
+def test_a_replaced_process_request_may_answer_itself(replaced):
+    def view(request):
+        pytest.fail("the view was reached")
+
+    mocked = mock.Mock(return_value=HttpResponseRedirect("/closed/"))
+    assert replaced(view, process_request=mocked)["Location"] == "/closed/"
+
+
+def test_a_replaced_process_response_is_reached_alone(replaced):
+    instead = HttpResponse("another")
+    mocked = mock.Mock(return_value=instead)
+    assert replaced(change, process_response=mocked) is instead
+    mocked.assert_called_once()
+    assert records() == 0
+
+
+def test_a_replaced_half_that_may_block_leaves_the_event_loop(replaced, mode):
+    threads = []
+
+    def note(*args):
+        threads.append(threading.current_thread())
+        return HttpResponse()
+
+    with thread_hops() as hops:
+        replaced(process_response=mock.Mock(side_effect=note))
+    assert len(threads) == 1
+    assert len(hops) == (1 if mode.is_async else 0)
+
+
+def test_replaced_steps_are_reached(replaced):
+    response = replaced(
+        lambda request: request.session.set_expiry(0),
+        get_session_key=mock.Mock(return_value=stored()),
+        cookie_name=mock.Mock(return_value="another"),
+        cookie_attributes=mock.Mock(return_value={"path": "/shop/"}),
+    )
+    assert response.cookies["another"]["path"] == "/shop/"
+    decided = replaced(change, decide=mock.Mock(return_value=Decision(vary=True)))
+    assert decided["Vary"] == "Cookie"
+    assert not decided.cookies
+
+
+def test_a_store_replaced_on_the_instance_is_the_one_that_is_made(mode):
+    made = mock.Mock(side_effect=cache.SessionStore)
+
+    def make(get_response):
+        middleware = SessionMiddleware(get_response)
+        middleware.SessionStore = made
+        return middleware
+
+    key = stored()
+    serve(mode, look, key, make)
+    made.assert_called_once_with(key)
+
+
+@pytest.mark.modes("async")
+def test_of_two_halves_that_were_both_replaced_each_has_its_mode(mode):
+    instead = HttpResponse("async")
+    halves = {
+        "process_response": mock.Mock(),
+        "aprocess_response": mock.AsyncMock(return_value=instead),
+    }
+    with mock.patch.multiple(SessionMiddleware, **halves):
+        assert serve(mode, untouched) is instead
+    halves["process_response"].assert_not_called()
+
+
+def test_what_was_replaced_for_a_while_is_forgotten(mode):
+    with mock.patch.object(SessionMiddleware, "process_response"):
+        serve(mode, change)
+    with thread_hops() as hops:
+        serve(mode, untouched, stored())
+    assert hops == []

@@ -12,7 +12,16 @@ from django.utils.deprecation import MiddlewareMixin
 from dj_sessions.backends import cache, db
 from dj_sessions.middleware import SessionMiddleware
 from tests.counters import round_trips, thread_hops
-from tests.middleware.serving import change, data_of, middleware_with, serve, stored, untouched
+from tests.middleware.serving import (
+    change,
+    data_of,
+    flush,
+    look,
+    middleware_with,
+    serve,
+    stored,
+    untouched,
+)
 
 # Stores with bugs, and requests without a session
 
@@ -78,6 +87,59 @@ def test_a_response_to_a_request_that_never_had_a_session_passes():
     response = HttpResponse()
     middleware = SessionMiddleware(lambda request: response)
     assert middleware.process_response(RequestFactory().get("/"), response) is response
+
+
+# No response, as in tests that want nothing but request.session
+
+
+@pytest.fixture
+def without_response(mode):
+    """Have a middleware of a package serve a request whose view returns None."""
+
+    def serve_with(package, use=untouched, cookie=None):
+        request = RequestFactory().get("/")
+        if cookie is not None:
+            request.COOKIES["sessionid"] = cookie
+
+        async def aview(request):
+            use(request)
+
+        if mode.is_async:
+            return async_to_sync(package(aview))(request), request
+        return package(lambda request: use(request))(request), request
+
+    return serve_with
+
+
+@pytest.mark.parametrize("package", [SessionMiddleware, DjangoSessionMiddleware])
+@pytest.mark.parametrize("has_cookie", [True, False])
+def test_an_untouched_session_needs_no_response(without_response, package, has_cookie):
+    response, request = without_response(package, cookie=stored() if has_cookie else None)
+    assert response is None
+    request.session["colour"] = "blue"
+    request.session.save()
+    assert data_of(request.session.session_key)["colour"] == "blue"
+
+
+@pytest.mark.parametrize("package", [SessionMiddleware, DjangoSessionMiddleware])
+@pytest.mark.parametrize("use", [look, change, flush])
+def test_what_a_touched_session_owes_needs_a_response(without_response, package, use):
+    key = stored()
+    with pytest.raises(AttributeError, match="NoneType"):
+        without_response(package, use, key)
+    if use is change:
+        assert data_of(key) == {"colour": "green"}
+
+
+@pytest.mark.parametrize(
+    "use", [untouched, lambda request: setattr(request.session, "modified", 1)]
+)
+def test_without_a_response_nothing_is_saved(without_response, settings, use):
+    settings.SESSION_SAVE_EVERY_REQUEST = True
+    key = stored()
+    with round_trips() as trips:
+        without_response(SessionMiddleware, use, key)
+    assert trips == []
 
 
 def test_a_store_may_look_at_itself_when_it_is_made(mode, databases):
