@@ -24,13 +24,8 @@ from dj_sessions.backends._rows import (
     keeps_payloads,
     manager_of,
 )
-from dj_sessions.backends._transactions import savepoint
-from dj_sessions.backends._watched import (
-    delete_is_watched,
-    goes_alone,
-    load_is_heard,
-    save_is_watched,
-)
+from dj_sessions.backends._transactions import breaking, savepoint
+from dj_sessions.backends._watched import load_is_heard, save_is_watched
 
 #: The columns of every session, and the classes of fields that keep them as they are.
 CORE: Final = {"session_key": CharField, "session_data": TextField, "expire_date": DateTimeField}
@@ -108,8 +103,8 @@ class PreparedRows(Rows):
         if values is None:
             super().insert(instance)
             return
-        self._execute(self._sql.insert, values)
-        instance._state.adding, instance._state.db = False, self.using
+        self._write(self._sql.insert, values)
+        instance._state.adding, instance._state.db = False, self._using
 
     def replace(self, key: str, instance: Any, expected: str | None, now: datetime) -> bool:
         values = self._values(self._sql.changing, instance, adding=False)
@@ -117,30 +112,37 @@ class PreparedRows(Rows):
             return super().replace(key, instance, expected, now)
         if expected is None:
             live = self._connection.ops.adapt_datetimefield_value(now)
-            return self._execute(self._sql.replace_live, (*values, key, live)) > 0
-        return self._execute(self._sql.replace, (*values, key, expected)) > 0
+            return self._write(self._sql.replace_live, (*values, key, live))
+        return self._write(self._sql.replace, (*values, key, expected))
 
     def remove(self, key: str) -> bool:
-        if delete_is_watched(self._model) or not goes_alone(self._model):
+        if not self._goes_unseen():
             return super().remove(key)
-        return self._execute(self._sql.remove, (key,)) > 0
+        return self._delete_by(self._sql.remove, (key,))
 
     def take(self, key: str, expected: str, now: datetime) -> bool:
-        if delete_is_watched(self._model) or not goes_alone(self._model):
+        if not self._goes_unseen():
             return super().take(key, expected, now)
-        return self._execute(self._sql.take, (key, expected)) > 0
+        return self._delete_by(self._sql.take, (key, expected))
 
     def move(self, key: str, expected: str | None, forward: str, now: datetime) -> bool:
         if expected is None:
             return super().move(key, expected, forward, now)
         ended = self._connection.ops.adapt_datetimefield_value(now)
-        return self._execute(self._sql.move, (forward, ended, key, expected)) > 0
+        return self._write(self._sql.move, (forward, ended, key, expected))
 
-    def _execute(self, sql: str, parameters: tuple[Any, ...]) -> int:
-        with savepoint(self._connection), self._connection.cursor() as cursor:
+    def _write(self, sql: str, parameters: tuple[Any, ...]) -> bool:
+        with savepoint(self._connection):
+            return self._execute(sql, parameters)
+
+    def _delete_by(self, sql: str, parameters: tuple[Any, ...]) -> bool:
+        with breaking(self._connection):
+            return self._execute(sql, parameters)
+
+    def _execute(self, sql: str, parameters: tuple[Any, ...]) -> bool:
+        with self._connection.cursor() as cursor:
             cursor.execute(sql, parameters)
-            count: int = cursor.rowcount
-            return count
+            return bool(cursor.rowcount > 0)
 
     def _values(
         self, fields: Iterable[Field[Any, Any]], instance: Model, *, adding: bool

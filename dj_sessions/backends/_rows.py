@@ -15,7 +15,9 @@ from django.db.models import CharField, F, Manager, Model, Q, QuerySet, TextFiel
 from dj_sessions import _forward
 from dj_sessions.backends._purge_errors import is_overtaken
 from dj_sessions.backends._record import Record
+from dj_sessions.backends._swap import Swap
 from dj_sessions.backends._transactions import (
+    breaking,
     can_be_locked,
     is_inside,
     is_of_one_table,
@@ -25,6 +27,7 @@ from dj_sessions.backends._watched import (
     columns,
     delete_is_watched,
     goes_alone,
+    has_parents,
     load_is_heard,
     loads_plainly,
     save_is_watched,
@@ -38,6 +41,9 @@ TEXTS: Final = (CharField, TextField)
 
 #: MySQL's CLIENT_FOUND_ROWS: an UPDATE counts the rows that it found, not those that it changed.
 FOUND_ROWS: Final = 2
+
+#: Models whose ``save()`` was seen to send an UPDATE of its own, which cannot be told to compare.
+SAVING_PAST_THE_ORM: Final[set[type[Model]]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +84,17 @@ def finds_every_row(manager: Any) -> bool:
 class Rows:
     """The rows of a model in one database: those that the model's manager finds."""
 
-    __slots__ = ("_connection", "_model", "using")
+    __slots__ = ("_connection", "_model", "_using")
 
     def __init__(self, model: type[Model], connection: BaseDatabaseWrapper) -> None:
         self._model: Any = model
         self._connection = connection
-        self.using = connection.alias
+        self._using = connection.alias
+
+    @property
+    def using(self) -> str:
+        """The alias of the database."""
+        return self._using
 
     def instance(self, key: str | None, now: datetime, *, lock: bool = False) -> Any:
         """Return the row of a live session, or None; with ``lock``, as the last save left it."""
@@ -93,7 +104,7 @@ class Rows:
         """Return the record of a session or forward; with ``lock``, as the last save left it."""
         if not self.keeps_forwards():
             return loaded_from(self.instance(key, now, lock=lock))
-        rows = self._model._base_manager.using(self.using).filter(session_key=key)
+        rows = self._model._base_manager.using(self._using).filter(session_key=key)
         wanted = Q(expire_date__gt=now) | Q(session_data__startswith=_forward.MARK)
         return loaded_from(self._get(rows.filter(wanted), lock))
 
@@ -127,34 +138,98 @@ class Rows:
     def insert(self, instance: Any) -> None:
         """Insert a row; raises IntegrityError, also if its key is taken."""
         watched = save_is_watched(self._model)
-        with transaction.atomic(using=self.using) if watched else savepoint(self._connection):
-            instance.save(force_insert=True, using=self.using)
+        with transaction.atomic(using=self._using) if watched else savepoint(self._connection):
+            instance.save(force_insert=True, using=self._using)
 
     def replace(self, key: str, instance: Any, expected: str | None, now: datetime) -> bool:
         """Update the row that has the payload ``expected``; tell whether there was one.
 
         With None: whatever it has, if its session is live at ``now``.
         """
-        watched = save_is_watched(self._model)
         same = self._comparing(key, expected, now)
+        watched = save_is_watched(self._model)
         if same is not None and not watched:
             with savepoint(self._connection):
                 return _update(same, **columns(instance)) > 0
-        with transaction.atomic(using=self.using):
-            is_same = self._hold_same(key, same, expected, now)
+        if watched and self._can_swap(same):
+            replaced = Swap(instance, same, _condition(expected, now)).save(self._using)
+            if replaced is not None:
+                return replaced
+            SAVING_PAST_THE_ORM.add(self._model)
+        with transaction.atomic(using=self._using):
+            is_same = _is_same(self._hold(key), expected, now)
             if is_same and watched:
-                instance.save(force_update=True, using=self.using)
+                instance.save(force_update=True, using=self._using)
             elif is_same:
                 _update(self._stored(key), **columns(instance))
             return is_same
 
+    def _can_swap(self, same: QuerySet[Any] | None) -> bool:
+        """Tell whether the UPDATE of the ORM can compare."""
+        if self._model in SAVING_PAST_THE_ORM:
+            return False
+        return same is not None or (
+            self._keeps_payloads() and finds_every_row(manager_of(self._model))
+        )
+
+    def _comparing(self, key: str, expected: str | None, now: datetime) -> QuerySet[Any] | None:
+        """Return the row if it is as expected, or None where no single statement can tell."""
+        if not self._keeps_payloads() or has_parents(self._model):
+            return None
+        rows = self._found(key)
+        # What is compared in a subquery is compared before the row is locked.
+        return rows.filter(**_condition(expected, now)) if is_of_one_table(rows) else None
+
+    def _keeps_payloads(self) -> bool:
+        is_kept = keeps_payloads(self._model, self._using, self._connection.vendor)
+        return is_kept and not load_is_heard(self._model)
+
+    def _hold(self, key: str) -> Any:
+        """Lock the row, in a transaction, and return it as the last save left it, or None."""
+        rows = self._found(key)
+        if self._connection.features.has_select_for_update and can_be_locked(rows):
+            rows = self._locked(rows)
+        else:
+            # Locks on every database. SQLite's lock has to be taken by the first statement.
+            table = self._model._meta.get_field("expire_date").model  # maybe that of a parent
+            same = table._base_manager.using(self._using).filter(session_key=key)
+            _update(same, expire_date=F("expire_date"))
+        return next(iter(rows), None)
+
+    def _locked(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Return rows to be locked, without those that a manager joins to them."""
+        joins = self._connection.features.has_select_for_update_of
+        alone = joins and not has_parents(self._model)
+        return rows.select_for_update(of=("self",) if alone else ())
+
+    def remove(self, key: str) -> bool:
+        """Delete the row and all that goes along; tell whether there was one."""
+        if self._goes_unseen():
+            with breaking(self._connection):
+                return bool(self._found(key)._raw_delete(self._using))
+        row = self._found(key).first() if self._is_looked_for() else self._model(session_key=key)
+        return row is not None and self._delete(row)
+
+    def take(self, key: str, expected: str, now: datetime) -> bool:
+        """Delete the row that has the payload ``expected``, as ``remove()`` does."""
+        same = self._comparing(key, expected, now)
+        if same is not None and self._goes_unseen():
+            with breaking(self._connection):
+                return bool(same._raw_delete(self._using))
+        with transaction.atomic(using=self._using, savepoint=False):
+            if same is None or self._is_looked_for():
+                row = self._hold(key)
+                return _is_same(row, expected, now) and self._delete(row)
+            # An update that changes nothing compares, and locks.
+            is_same = _update(same, expire_date=F("expire_date")) > 0
+            return is_same and self._delete(self._model(session_key=key))
+
     def keeps_forwards(self) -> bool:
-        """Return whether a row may stay to lead to a new key, and nobody must see it deleted."""
+        """Return whether a row may stay to lead to a new key: nobody must see it deleted."""
         return (
             finds_every_row(manager_of(self._model))
-            and keeps_payloads(self._model, self.using, self._connection.vendor)
-            and goes_alone(self._model)
-            and not delete_is_watched(self._model)
+            and self._keeps_payloads()
+            and self._goes_unseen()
         )
 
     def move(self, key: str, expected: str | None, forward: str, now: datetime) -> bool:
@@ -165,90 +240,36 @@ class Rows:
         with savepoint(self._connection):
             return _update(same, session_data=forward, expire_date=now) > 0
 
-    def take(self, key: str, expected: str, now: datetime) -> bool:
-        """Delete the row that has the payload ``expected``, as ``remove()`` does."""
-        same = self._comparing(key, expected, now)
-        if same is not None and goes_alone(self._model) and not delete_is_watched(self._model):
-            with savepoint(self._connection):
-                return bool(same._raw_delete(self.using))
-        with transaction.atomic(using=self.using):
-            return self._hold_same(key, same, expected, now) and self.remove(key)
+    def _goes_unseen(self) -> bool:
+        """Tell whether the end of a row is one DELETE."""
+        return goes_alone(self._model) and not delete_is_watched(self._model)
 
-    def _hold_same(
-        self, key: str, same: QuerySet[Any] | None, expected: str | None, now: datetime
-    ) -> bool:
-        """Lock the row, in a transaction, and tell whether it is as expected."""
-        if same is None:
-            return _is_same(self._hold(key), expected, now)
-        # An update that changes nothing compares, and locks.
-        return _update(same, expire_date=F("expire_date")) > 0
+    def _is_looked_for(self) -> bool:
+        """Tell whether a row that ends is read first: somebody sees it, or it may be hidden."""
+        return delete_is_watched(self._model) or not finds_every_row(manager_of(self._model))
 
-    def _comparing(self, key: str, expected: str | None, now: datetime) -> QuerySet[Any] | None:
-        """Return the row if it is as expected, or None where no statement can tell."""
-        is_kept = keeps_payloads(self._model, self.using, self._connection.vendor)
-        if not is_kept or load_is_heard(self._model):
-            return None
-        rows = self._found(key)
-        # What is compared in a subquery is compared before the row is locked.
-        if not is_of_one_table(rows):
-            return None
-        if expected is None:
-            return rows.filter(expire_date__gt=now)
-        return rows.filter(session_data=expected)
+    def _delete(self, row: Any) -> bool:
+        """Delete a row through the ORM; tell whether it was there.
 
-    def _hold(self, key: str) -> Any:
-        """Lock the row, in a transaction, and return it as the last save left it, or None."""
-        rows = self._found(key)
-        if self._connection.features.has_select_for_update and can_be_locked(rows):
-            rows = self._locked(rows)
-        else:
-            # Locks on every database. SQLite's lock has to be taken by the first statement.
-            _update(self._stored(key), expire_date=F("expire_date"))
-        return next(iter(rows), None)
-
-    def _locked(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Return rows to be locked, without those that a manager joins to them."""
-        joins = self._connection.features.has_select_for_update_of
-        alone = joins and not self._model._meta.parents
-        return rows.select_for_update(of=("self",) if alone else ())
-
-    def remove(self, key: str) -> bool:
-        """Delete the row and all that goes along; tell whether there was one."""
+        The model's own ``delete()`` takes no arguments, and may return anything.
+        """
+        row.is_ended_by_its_store = True
         if self._model.delete is not Model.delete:
-            return self._remove_by_override(key)
-        watched = delete_is_watched(self._model)
-        if watched or not goes_alone(self._model):
-            is_looked_for = watched or not finds_every_row(manager_of(self._model))
-            return self._remove_with_all_that_goes_along(key, stored=is_looked_for)
-        with savepoint(self._connection):
-            return bool(self._found(key)._raw_delete(self.using))
-
-    def _remove_by_override(self, key: str) -> bool:
-        """Have the model's own ``delete()`` end the row, whatever that does and returns."""
-        with transaction.atomic(using=self.using):
-            row = self._hold(key)  # so that of two who end it only one finds it
-            if row is None:
-                return False
-            row.is_ended_by_its_store = True
             row.delete()
             return True
-
-    def _remove_with_all_that_goes_along(self, key: str, *, stored: bool) -> bool:
-        """Delete the row as the ORM does; with ``stored``, as somebody will see what it held."""
-        with savepoint(self._connection):
-            row = self._found(key).first() if stored else self._model(session_key=key)
-            if row is None:
-                return False
-            row.is_ended_by_its_store = True
-            return bool(row.delete(using=self.using)[0])
+        return bool(row.delete(using=self._using)[0])
 
     def _found(self, key: str | None) -> QuerySet[Any]:
         """Return the row if the model's manager finds it."""
-        return manager_of(self._model).using(self.using).filter(session_key=key)  # type: ignore[no-any-return]
+        return manager_of(self._model).using(self._using).filter(session_key=key)  # type: ignore[no-any-return]
 
     def _stored(self, key: str) -> QuerySet[Any]:
         """Return the row, also if the model's manager hides it."""
-        return self._model._base_manager.using(self.using).filter(session_key=key)  # type: ignore[no-any-return]
+        return self._model._base_manager.using(self._using).filter(session_key=key)  # type: ignore[no-any-return]
+
+
+def _condition(expected: str | None, now: datetime) -> dict[str, object]:
+    return {"expire_date__gt": now} if expected is None else {"session_data": expected}
 
 
 def _is_same(row: Any, expected: str | None, now: datetime) -> bool:
@@ -268,7 +289,6 @@ def keeps_payloads(model: Any, using: str, vendor: str) -> bool:
     return (
         vendor in VENDORS
         and type(model._meta.get_field("session_data")) in TEXTS
-        and not model._meta.parents
         and loads_plainly(model)
         and (vendor != "mysql" or _counts_found_rows(connections[using]))
     )

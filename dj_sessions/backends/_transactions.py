@@ -69,6 +69,13 @@ def savepoint(connection: BaseDatabaseWrapper) -> AbstractContextManager[Any]:
     return transaction.atomic(using=connection.alias) if is_inside(connection) else _NOTHING
 
 
+def breaking(connection: BaseDatabaseWrapper) -> AbstractContextManager[Any]:
+    """Return what has an error end somebody else's transaction, as that of a DELETE does."""
+    if not is_inside(connection):
+        return _NOTHING
+    return transaction.mark_for_rollback_on_error(using=connection.alias)
+
+
 def can_be_locked(rows: QuerySet[Any]) -> bool:
     """Tell whether each row that is found is one of the table's, as ``FOR UPDATE`` wants it."""
     query: Any = rows.query

@@ -34,11 +34,16 @@ def load_is_heard(model: type[Model]) -> bool:
     return signals.pre_init.has_listeners(model) or signals.post_init.has_listeners(model)
 
 
+def has_parents(model: Any) -> bool:
+    """Tell whether a row has a part in the table of another model; a proxy has none."""
+    return bool(model._meta.concrete_model._meta.parents)
+
+
 def save_is_watched(model: type[Model]) -> bool:
     """Tell whether somebody must see ``save()``: an override, a receiver, a parent's table."""
     return (
         any(getattr(model, name) is not getattr(Model, name) for name in SAVING)
-        or bool(model._meta.parents)
+        or has_parents(model)
         or signals.pre_save.has_listeners(model)
         or signals.post_save.has_listeners(model)
     )
@@ -59,7 +64,7 @@ def goes_alone(model: type[Model]) -> bool:
     """Tell whether a DELETE of the row is all that its end takes."""
     options: Any = model._meta
     return (
-        not options.concrete_model._meta.parents
+        not has_parents(model)
         and all(relation.on_delete is DO_NOTHING for relation in _pointing_at(model))
         and not any(hasattr(field, "bulk_related_objects") for field in options.private_fields)
     )
