@@ -13,6 +13,8 @@ _ERROR_NUMBERS: Final = {1020, 1205, 1213}
 _LOCK_WAIT_TIMEOUT: Final = 1205
 _SERIALIZATION_FAILURE: Final = "40001"
 _CHANGED_MEANWHILE: Final = {1020, 1213}
+#: SQLite, with a write-ahead log: what was read before the write is not the latest any more.
+_READ_BEFORE: Final = "SQLITE_BUSY_SNAPSHOT"
 _SQLITE_ERRORS: Final = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
 
@@ -35,6 +37,7 @@ def is_overtaken(error: DatabaseError) -> bool:
         getattr(cause, "sqlstate", None) == _SERIALIZATION_FAILURE
         or getattr(cause, "pgcode", None) == _SERIALIZATION_FAILURE
         or error.args[:1] in [(number,) for number in _CHANGED_MEANWHILE]
+        or getattr(cause, "sqlite_errorname", None) == _READ_BEFORE
     )
 
 
