@@ -1,4 +1,4 @@
-"""A watched row is compared and replaced in one step, and its watchers see what Django shows them."""
+"""A watched row is compared and replaced in one step, and shown to its watchers as by Django."""
 
 from __future__ import annotations
 
