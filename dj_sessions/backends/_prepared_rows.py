@@ -6,7 +6,7 @@ It is still what is used where it can do more than these: see ``rows_of()``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
@@ -21,11 +21,19 @@ from dj_sessions.backends._rows import (
     RowRecord,
     Rows,
     finds_every_row,
-    keeps_payloads,
+    incomparable,
     manager_of,
 )
 from dj_sessions.backends._transactions import breaking, savepoint
-from dj_sessions.backends._watched import load_is_heard, save_is_watched
+from dj_sessions.backends._watched import (
+    Reason,
+    companions,
+    delete_watchers,
+    load_is_heard,
+    load_watchers,
+    save_is_watched,
+    save_watchers,
+)
 
 #: The columns of every session, and the classes of fields that keep them as they are.
 CORE: Final = {"session_key": CharField, "session_data": TextField, "expire_date": DateTimeField}
@@ -175,17 +183,38 @@ def rows_of(model: type[Model], using: str) -> Rows:
 
 @cache
 def _prepared(model: type[Model], using: str, vendor: str) -> Statements | None:
-    fields = model._meta.concrete_fields
-    core = {field.name: type(field) for field in fields if field.name in CORE}
-    fits = (
-        core == CORE
-        and model._meta.pk.name == "session_key"
-        and keeps_payloads(model, using, vendor)
-        and finds_every_row(manager_of(model))
-        and finds_every_row(model._base_manager)
-        and all(map(_is_plain, fields))
-    )
-    return Statements(model, connections[using]) if fits else None
+    if any(_unfit(model, using, vendor)):
+        return None
+    return Statements(model, connections[using])
+
+
+def _unfit(model: type[Model], using: str, vendor: str) -> Iterator[Reason]:
+    """Yield why no statement can be prepared."""
+    if model._meta.pk.name != "session_key":
+        yield Reason("key", model._meta.pk)
+    for field in model._meta.concrete_fields:
+        if not _is_plain(field) or type(field) is not CORE.get(field.name, type(field)):
+            yield Reason("field", field)
+    for manager in (manager_of(model), model._base_manager):
+        if not finds_every_row(manager):
+            yield Reason("manager", manager)
+    yield from incomparable(model, using, vendor)
+
+
+def reasons(model: type[Model], using: str) -> Iterator[tuple[str, Reason]]:
+    """Yield why the rows are not left to prepared statements, with what is not.
+
+    These are what ``rows_of()`` and its rows decide by.
+    """
+    for reason in _unfit(model, using, connections[using].vendor):
+        yield "kept", reason
+    for reason in load_watchers(model):
+        yield "kept", reason
+    for reason in save_watchers(model):
+        yield "saved", reason
+    for watchers in (delete_watchers, companions):
+        for reason in watchers(model):
+            yield "ended", reason
 
 
 def _is_plain(field: Field[Any, Any]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -24,12 +24,13 @@ from dj_sessions.backends._transactions import (
     savepoint,
 )
 from dj_sessions.backends._watched import (
+    Reason,
     columns,
     delete_is_watched,
     goes_alone,
     has_parents,
     load_is_heard,
-    loads_plainly,
+    own_loading,
     save_is_watched,
 )
 
@@ -286,12 +287,18 @@ def _update(rows: QuerySet[Any], **values: Any) -> int:
 @cache
 def keeps_payloads(model: Any, using: str, vendor: str) -> bool:
     """Tell whether a payload is stored as it is loaded, so that the database can compare it."""
-    return (
-        vendor in VENDORS
-        and type(model._meta.get_field("session_data")) in TEXTS
-        and loads_plainly(model)
-        and (vendor != "mysql" or _counts_found_rows(connections[using]))
-    )
+    return not any(incomparable(model, using, vendor))
+
+
+def incomparable(model: Any, using: str, vendor: str) -> Iterator[Reason]:
+    """Yield why the database cannot compare a payload with one that was loaded."""
+    if vendor not in VENDORS:
+        yield Reason("database", using)
+    if type(field := model._meta.get_field("session_data")) not in TEXTS:
+        yield Reason("field", field)
+    yield from own_loading(model)
+    if vendor == "mysql" and not _counts_found_rows(connections[using]):
+        yield Reason("found rows", using)
 
 
 def _counts_found_rows(connection: Any) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+from weakref import ReferenceType
 
 from django.db.models import DO_NOTHING, ManyToOneRel, Model, signals
-from django.dispatch import Signal
 
 #: What the names of our own receivers start with. They learn from us what they must know.
 OWN_RECEIVER: Final = "dj_sessions."
@@ -23,15 +24,36 @@ def columns(instance: Model) -> dict[str, Any]:
     }
 
 
-def loads_plainly(model: Any) -> bool:
-    """Tell whether a loaded instance has what the columns have: no ``from_db()`` changes it."""
-    from_db = getattr(model.from_db, "__func__", None)
-    return from_db is Model.from_db.__func__ and model.__init__ is Model.__init__  # type: ignore[attr-defined]
+class Reason(NamedTuple):
+    """Why a row cannot go past the ORM: what kind of reason, and which of them it is.
+
+    A "signal" and a "method" are named; the others are the "field", "manager", "relation" or
+    "parent" (a model), or the alias of a "database" or of "found rows", which MariaDB leaves out.
+    """
+
+    kind: str
+    subject: Any
+
+
+def own_loading(model: Any) -> Iterator[Reason]:
+    """Yield why a loaded instance may have something else than the columns."""
+    if getattr(model.from_db, "__func__", None) is not Model.from_db.__func__:  # type: ignore[attr-defined]
+        yield Reason("method", "from_db")
+    if model.__init__ is not Model.__init__:
+        yield Reason("method", "__init__")
+
+
+def load_watchers(model: type[Model]) -> Iterator[Reason]:
+    """Yield who must see a loaded instance, which they may change."""
+    if signals.pre_init.has_listeners(model):
+        yield Reason("signal", "pre_init")
+    if signals.post_init.has_listeners(model):
+        yield Reason("signal", "post_init")
 
 
 def load_is_heard(model: type[Model]) -> bool:
-    """Tell whether a receiver must see a loaded instance, which it may change."""
-    return signals.pre_init.has_listeners(model) or signals.post_init.has_listeners(model)
+    """Tell whether a receiver must see a loaded instance."""
+    return any(load_watchers(model))
 
 
 def has_parents(model: Any) -> bool:
@@ -39,35 +61,61 @@ def has_parents(model: Any) -> bool:
     return bool(model._meta.concrete_model._meta.parents)
 
 
+def _parents(model: Any) -> Iterator[Reason]:
+    return (Reason("parent", parent) for parent in model._meta.concrete_model._meta.parents)
+
+
+def save_watchers(model: type[Model]) -> Iterator[Reason]:
+    """Yield who must see ``save()``: overrides, receivers, the tables of parents."""
+    for name in SAVING:
+        if getattr(model, name) is not getattr(Model, name):
+            yield Reason("method", name)
+    yield from _parents(model)
+    if signals.pre_save.has_listeners(model):
+        yield Reason("signal", "pre_save")
+    if signals.post_save.has_listeners(model):
+        yield Reason("signal", "post_save")
+
+
 def save_is_watched(model: type[Model]) -> bool:
-    """Tell whether somebody must see ``save()``: an override, a receiver, a parent's table."""
-    return (
-        any(getattr(model, name) is not getattr(Model, name) for name in SAVING)
-        or has_parents(model)
-        or signals.pre_save.has_listeners(model)
-        or signals.post_save.has_listeners(model)
-    )
+    """Tell whether somebody must see ``save()``."""
+    return any(save_watchers(model))
+
+
+def delete_watchers(model: type[Model]) -> Iterator[Reason]:
+    """Yield who must see ``delete()`` with the row as it is stored."""
+    if model.delete is not Model.delete:
+        yield Reason("method", "delete")
+    if model._meta.pk.name != "session_key":
+        yield Reason("key", model._meta.pk)
+    for relation in _pointing_at(model):
+        if not relation.field.target_field.primary_key:
+            yield Reason("relation", relation)
+    if signals.pre_delete.has_listeners(model):
+        yield Reason("signal", "pre_delete")
+    if signals.post_delete.has_listeners(model) and any(receivers_of("post_delete", model)):
+        yield Reason("signal", "post_delete")
 
 
 def delete_is_watched(model: type[Model]) -> bool:
     """Tell whether somebody must see ``delete()`` with the row as it is stored."""
-    return (
-        model.delete is not Model.delete
-        or model._meta.pk.name != "session_key"
-        or any(not relation.field.target_field.primary_key for relation in _pointing_at(model))
-        or signals.pre_delete.has_listeners(model)
-        or _is_heard_by_others(signals.post_delete, model)
-    )
+    return any(delete_watchers(model))
+
+
+def companions(model: type[Model]) -> Iterator[Reason]:
+    """Yield what goes, or lets go, when a row does."""
+    yield from _parents(model)
+    for relation in _pointing_at(model):
+        if relation.on_delete is not DO_NOTHING:
+            yield Reason("relation", relation)
+    for field in model._meta.private_fields:
+        if hasattr(field, "bulk_related_objects"):
+            yield Reason("field", field)
 
 
 def goes_alone(model: type[Model]) -> bool:
     """Tell whether a DELETE of the row is all that its end takes."""
-    options: Any = model._meta
-    return (
-        not has_parents(model)
-        and all(relation.on_delete is DO_NOTHING for relation in _pointing_at(model))
-        and not any(hasattr(field, "bulk_related_objects") for field in options.private_fields)
-    )
+    return not any(companions(model))
 
 
 def _pointing_at(model: type[Model]) -> tuple[ManyToOneRel, ...]:
@@ -76,12 +124,10 @@ def _pointing_at(model: type[Model]) -> tuple[ManyToOneRel, ...]:
     return tuple(field for field in fields if isinstance(field, ManyToOneRel))
 
 
-def _is_heard_by_others(signal: Signal, model: type[Model]) -> bool:
-    """Tell whether a receiver that is not ours listens to ``model``, or to all models."""
-    if not signal.has_listeners(model):
-        return False
-    senders = (id(None), id(model))
-    return any(
-        sender in senders and not (isinstance(name, str) and name.startswith(OWN_RECEIVER))
-        for (name, sender), *_ in signal.receivers
-    )
+def receivers_of(name: str, model: type[Model]) -> Iterator[tuple[Any, bool]]:
+    """Yield the receivers of a signal of ``model`` that are not ours, and whether of it alone."""
+    senders = {id(None): False, id(model): True}
+    for (receiver_id, sender), receiver, *_ in getattr(signals, name).receivers:
+        ours = isinstance(receiver_id, str) and receiver_id.startswith(OWN_RECEIVER)
+        if sender in senders and not ours:
+            yield (receiver() if isinstance(receiver, ReferenceType) else receiver), senders[sender]

@@ -11,6 +11,7 @@ from django.core.checks import Tags, register
 
 from dj_sessions.checks._shared import APP, AppConfigs, Messages
 from dj_sessions.checks.cookie import check_cookie
+from dj_sessions.checks.orm import check_orm
 from dj_sessions.checks.security import check_session_cookie_httponly, check_session_cookie_secure
 from dj_sessions.checks.serializer import check_serializer
 from dj_sessions.checks.stores import check_cache, check_engine, check_file_path
@@ -38,6 +39,7 @@ CHECKS: Final = tuple(
         check_engine,
         check_cache,
         check_file_path,
+        check_orm,
         check_serializer,
         check_cookie,
         check_values,

@@ -66,8 +66,10 @@ REQUEST_ROUND_TRIPS = {
     "log in": (4, 6),
     "log out": (2, 2),
 }
-#: Where a receiver must see the row.
-HEARD_STATEMENTS = {"save": (3, 3), "flush": (4, 4)}
+#: Where receivers must see the row come, change and go.
+HEARD_STATEMENTS = {"create": (3, 4), "save": (3, 3), "cycle_key": (7, 8), "flush": (4, 4)}
+#: SQLite has no lock but that of a write, which a row that is compared and read takes first.
+HEARD_BY_SQLITE = HEARD_STATEMENTS | {"cycle_key": (8, 8)}
 STEPS: dict[str, list[Step]] = {
     "untouched": [],
     "read": [lambda session: session.get("colour")],

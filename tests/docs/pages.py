@@ -7,6 +7,7 @@ session of the interpreter (`pycon`), commands (`sh`) or a change (`diff`).
 
 from __future__ import annotations
 
+import gc
 import importlib
 import re
 import sys
@@ -149,5 +150,6 @@ def example_site(directory: Path) -> Iterator[Callable[[Page], list[str]]]:
         sys.path.remove(str(directory))
         for name in [name for name in sys.modules if name.partition(".")[0] == "shop"]:
             del sys.modules[name]
+        gc.collect()  # receivers that an example connected hear of nothing any more
         apps.all_models.pop("shop", None)
         apps.clear_cache()

@@ -18,6 +18,8 @@ from django.conf import settings as django_settings
 from django.db import connections
 from django.test import modify_settings
 
+from dj_sessions.backends._prepared_rows import _prepared
+from dj_sessions.backends._rows import keeps_payloads
 from tests.modes import Mode
 
 
@@ -77,6 +79,23 @@ def keep_in(store: Any, monkeypatch: Any) -> Callable[..., Any]:
         return SessionStore
 
     return subclass
+
+
+@pytest.fixture
+def counting_changed_rows(store: Any, monkeypatch: Any) -> Iterator[None]:
+    """A connection with flags of the site's own, among which the one that Django sets is not."""
+    connection = connections[store.database]
+
+    def forget() -> None:
+        connection.close()
+        for function in (_prepared, keeps_payloads):
+            function.cache_clear()
+
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "client_flag", 0)
+    forget()
+    yield
+    monkeypatch.undo()
+    forget()
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from tests.subclasses.models import (
     DeviceSession,
     InheritedSession,
     RevocableSession,
+    SealedSession,
     TaggedSession,
 )
 
@@ -70,6 +71,13 @@ def overridden(*names: str) -> Callable[[], AbstractContextManager[Any]]:
 
 #: Who may have to be locked for: see the last test.
 BOTH_OVERRIDDEN = (AccountSession, overridden("save", "delete"))
+
+#: Where no statement can compare: a field, a loaded instance, a save() past the ORM.
+LOCKED: dict[str, Watched] = {
+    "a field that seals": (SealedSession, nullcontext),
+    "post_init": (AccountSession, heard("post_init")),
+    "post_init and every signal": (AccountSession, heard("post_init", *HEARD)),
+}
 
 WATCHED: dict[str, Watched] = {
     "nobody": (AccountSession, nullcontext),
@@ -139,3 +147,16 @@ def test_a_save_and_a_delete_of_one_s_own_cost_a_new_key_a_lock(store, count, wh
         assert new_key == (2 if connections[store.database].vendor == "sqlite" else 1)
     else:
         assert new_key <= 0
+
+
+@pytest.mark.parametrize("where", ["in autocommit", "in a transaction"])
+@pytest.mark.parametrize("who", LOCKED)
+def test_a_payload_that_no_statement_can_compare_costs_a_save_a_lock(store, count, who, where):
+    more = {
+        deed: len(count(OURS, LOCKED[who], deed, where))
+        - len(count(DJANGO, LOCKED[who], deed, where))
+        for deed in DEEDS
+    }
+    lock = 2 if connections[store.database].vendor == "sqlite" else 1
+    assert [more.pop(deed) for deed in ("save", "save after load")] == [lock, lock]
+    assert max(more.values()) <= 0

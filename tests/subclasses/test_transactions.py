@@ -11,8 +11,6 @@ from django.contrib.auth import SESSION_KEY
 from django.db import OperationalError, connections, transaction
 from django.db.models import signals
 
-from dj_sessions.backends._prepared_rows import _prepared
-from dj_sessions.backends._rows import keeps_payloads
 from tests import router
 from tests.stores import in_thread
 from tests.subclasses import engines
@@ -152,23 +150,6 @@ def test_a_session_read_by_an_override_is_saved_past_an_old_snapshot(
         in_thread(change, key)
         session.save()
     assert dict(open_session(key).items()) == {"colour": "green", "size": 3, "shape": "round"}
-
-
-@pytest.fixture
-def counting_changed_rows(store, monkeypatch):
-    """A connection with flags of the site's own, among which the one that Django sets is not."""
-    connection = connections[store.database]
-
-    def forget():
-        connection.close()
-        for function in (_prepared, keeps_payloads):
-            function.cache_clear()
-
-    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "client_flag", 0)
-    forget()
-    yield
-    monkeypatch.undo()
-    forget()
 
 
 @pytest.mark.stores("db", database="mariadb")
