@@ -28,21 +28,30 @@ what traces calls put it there, counts as an override as well: ``replacement()``
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import wraps
 from types import FunctionType
 from typing import Any, ClassVar, ParamSpec, Protocol, TypeVar
 
 from asgiref.sync import sync_to_async
 
+from dj_sessions._marks import (
+    Twin,
+    as_method,
+    definition_of,
+    depth_of,
+    functions_of,
+    mark_as,
+    mark_of,
+    twins_of,
+)
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_MARK = "_twin_of"
 
 
 class Mode(Protocol):
@@ -146,18 +155,6 @@ _advance_in_thread: Any = sync_to_async(_advance)
 
 async def _advance_at_once(body: Coroutine[Any, Any, Any], answer: Any) -> tuple[bool, Any]:
     return _advance(body, answer)
-
-
-@dataclass(frozen=True, slots=True)
-class _Twin:
-    """The mark on an async twin of ours, and on a bridge: its sync twin, and how to reach it.
-
-    It says whose it is: a decorator that wraps the function copies the mark as well.
-    """
-
-    sync: str
-    make: Callable[[Callable[..., Any]], Callable[..., Any]]
-    owner: Callable[..., Any]
 
 
 def after_load(sync: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
@@ -264,7 +261,7 @@ def twin_of(sync: Callable[..., Any], make: Callable[..., Any] = in_thread) -> C
     """Mark an async twin of ``sync`` that is written by hand; ``make`` bridges an override."""
 
     def mark(twin: F) -> F:
-        setattr(twin, _MARK, _Twin(sync.__name__, make, twin))
+        mark_as(Twin(sync.__name__, make, twin))
         twin.__doc__ = twin.__doc__ or sync.__doc__
         return twin
 
@@ -277,7 +274,7 @@ def _marked(twin: F, sync: Callable[..., Any], make: Callable[..., Any]) -> F:
     wraps(sync)(twin)
     twin.__qualname__ = sync.__qualname__.removesuffix(sync.__name__) + name
     twin.__name__ = name
-    setattr(twin, _MARK, _Twin(sync.__name__, make, twin))
+    mark_as(Twin(sync.__name__, make, twin))
     return twin
 
 
@@ -305,83 +302,24 @@ class Twinned:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls._async_overrides = False
-        for name, twin in _twins(cls).items():
-            if _depth(cls, twin.sync) < _depth(cls, name):
+        for name, twin in twins_of(cls).items():
+            if depth_of(cls, twin.sync) < depth_of(cls, name):
                 _bridge(cls, name, twin)
-            elif _mark(_definition(cls, name)) is None:
+            elif mark_of(definition_of(cls, name)) is None:
                 cls._async_overrides = True
-        cls._as_made = dict(_functions(cls))
+        cls._as_made = dict(functions_of(cls))
 
 
-def _bridge(cls: type[Twinned], name: str, twin: _Twin) -> None:
+def _bridge(cls: type[Twinned], name: str, twin: Twin) -> None:
     """Make the async twin ``name`` of ``cls`` call the sync twin that ``cls`` has."""
-    owner = cls.__mro__[_depth(cls, twin.sync)]
-    definition = _definition(cls, twin.sync)
+    owner = cls.__mro__[depth_of(cls, twin.sync)]
+    definition = definition_of(cls, twin.sync)
     make = twin.make
     if vars(owner).get("blocking", True):
         cls.blocking = cls.blocking or make is in_thread
     else:
         make = at_once if make is in_thread else after_load
-    bridge = make(_as_method(definition, twin.sync))
-    setattr(bridge, _MARK, replace(twin, owner=bridge))
-    is_of_class = isinstance(_definition(cls, name), classmethod)
+    bridge = make(as_method(definition, twin.sync))
+    mark_as(replace(twin, owner=bridge))
+    is_of_class = isinstance(definition_of(cls, name), classmethod)
     setattr(cls, name, classmethod(bridge) if is_of_class else bridge)
-
-
-def _as_method(definition: Any, name: str) -> Callable[..., Any]:
-    """Return ``definition``, whatever kind of attribute it is, as a function of that name."""
-    function = _function(definition)
-    is_method = isinstance(function, FunctionType) and not isinstance(definition, property)
-    if is_method and function.__name__ == name:
-        return function  # type: ignore[no-any-return]
-
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        instance, cls = (None, self) if isinstance(self, type) else (self, type(self))
-        get = getattr(type(definition), "__get__", None)
-        value = definition if get is None else get(definition, instance, cls)
-        return value(*args, **kwargs) if callable(value) else value
-
-    method.__name__ = method.__qualname__ = name
-    return method
-
-
-def _twins(cls: type) -> dict[str, _Twin]:
-    """Return the marks of all async twins, by name."""
-    return {
-        name: twin
-        for base in reversed(cls.__mro__)
-        for name, value in vars(base).items()
-        if (twin := _mark(value)) is not None
-    }
-
-
-def _functions(cls: type) -> Iterator[tuple[str, FunctionType]]:
-    """Yield the methods of both modes that are plain functions, with their names."""
-    for name, twin in _twins(cls).items():
-        for each in (name, twin.sync):
-            definition = _definition(cls, each)
-            if type(definition) is FunctionType:
-                yield each, definition
-
-
-def _depth(cls: type, name: str) -> int:
-    """Return how far up the MRO of ``cls`` ``name`` is defined."""
-    return next(depth for depth, base in enumerate(cls.__mro__) if name in vars(base))
-
-
-def _definition(cls: type, name: str) -> Any:
-    return vars(cls.__mro__[_depth(cls, name)])[name]
-
-
-def _mark(value: Any) -> _Twin | None:
-    # Not getattr(): a mock has every attribute, and a lazy object would be evaluated.
-    function = _function(value)
-    mark = getattr(function, "__dict__", {}).get(_MARK)
-    return mark if isinstance(mark, _Twin) and mark.owner is function else None
-
-
-def _function(value: Any) -> Any:
-    """Return the function inside a classmethod or property, else ``value``."""
-    if issubclass(type(value), classmethod):
-        return value.__func__
-    return value.fget if issubclass(type(value), property) else value

@@ -16,7 +16,7 @@ from django.db import DatabaseError, IntegrityError, OperationalError, connectio
 from django.utils import timezone
 
 from dj_sessions._twins import Mode, driven, finish, in_sync, in_thread
-from dj_sessions.backends._prepared_rows import rows_of
+from dj_sessions.backends._prepared_rows import reasons, rows_of
 from dj_sessions.backends._purge import Purge
 from dj_sessions.backends._purge_rows import RowPurge
 from dj_sessions.backends._rows import (
@@ -28,7 +28,7 @@ from dj_sessions.backends._rows import (
     without_forwards,
 )
 from dj_sessions.backends._transactions import commit_of, is_inside
-from dj_sessions.backends._watched import delete_is_watched
+from dj_sessions.backends._watched import Reason, delete_is_watched
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
 from dj_sessions.backends.stored import Record, StoredSession
 
@@ -244,6 +244,11 @@ class SessionStore(StoredSession):
             return self._take(key, expected)
         payload = None if expected is None else expected.payload
         return rows.is_done(partial(rows.move, key, payload, forward, timezone.now()))
+
+    @classmethod
+    def _orm_reasons(cls, model: Any) -> Iterator[tuple[str, Reason]]:
+        """Yield why rows go through the ORM, each with what is done to them."""
+        return reasons(model, router.db_for_write(model))
 
     @classmethod
     def _purge(cls, now: datetime, batch: int) -> int:

@@ -8,9 +8,7 @@ from typing import Any, Final, TypeAlias
 from django.core.checks import Info
 from django.db import connections, router
 
-from dj_sessions.backends._prepared_rows import reasons
 from dj_sessions.backends._watched import Reason, receivers_of
-from dj_sessions.backends.db import SessionStore
 from dj_sessions.checks import _shared
 from dj_sessions.checks._shared import AppConfigs, Messages, Unusable, use
 
@@ -24,7 +22,7 @@ Words: TypeAlias = tuple[str, str]
 def check_orm(app_configs: AppConfigs, **kwargs: Any) -> Messages:
     """Name each reason why sessions in the database are not left to prepared statements."""
     store = _shared.store_or_none()
-    if not (isinstance(store, type) and issubclass(store, SessionStore)):
+    if not hasattr(store, "_orm_reasons"):
         return
     try:
         model, found = use(_found, store)
@@ -44,10 +42,9 @@ def _found(store: Any) -> tuple[Any, dict[Reason, list[str]]]:
     """Return the model, and the reasons, with what is done to its rows because of each."""
     found: dict[Reason, list[str]] = {}
     model = store.get_model_class()
-    using = router.db_for_write(model)
-    if connections[using].settings_dict["ENGINE"] == NO_DATABASE:
+    if connections[router.db_for_write(model)].settings_dict["ENGINE"] == NO_DATABASE:
         return model, found
-    for done, reason in reasons(model, using):
+    for done, reason in store._orm_reasons(model):
         known = found.setdefault(reason, [])
         if done not in known and "kept" not in known:  # to be kept is to be saved and ended
             known.append(done)
