@@ -46,6 +46,11 @@ def make(old: str, new: str, user: object = None) -> str:
     return MARK + _signing.sign(_masked(text.encode(), old), SALT)
 
 
+def is_forward_text(payload: object) -> bool:
+    """Return whether a text stands in the place of a session's payload."""
+    return isinstance(payload, str) and payload.startswith(MARK)
+
+
 def is_forward(data: Mapping[str, Any]) -> bool:
     """Return whether what stands in the place of data is a forward, still leading on or not."""
     return len(data) == 1 and MARK in data

@@ -28,12 +28,11 @@ what traces calls put it there, counts as an override as well: ``replacement()``
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextlib import suppress
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import wraps
 from types import FunctionType
-from typing import Any, ClassVar, ParamSpec, Protocol, TypeVar
+from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
 
@@ -47,114 +46,12 @@ from dj_sessions._marks import (
     mark_of,
     twins_of,
 )
+from dj_sessions._modes import finish, finish_in_loop, in_async, in_sync
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class Mode(Protocol):
-    """Calls the one of two twins that fits the mode."""
-
-    async def __call__(
-        self,
-        sync: Callable[P, R],
-        twin: Callable[P, Awaitable[R]],
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> R: ...
-
-
-async def in_sync(
-    sync: Callable[P, R], twin: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
-) -> R:
-    """Call ``sync``."""
-    return sync(*args, **kwargs)
-
-
-async def in_async(
-    sync: Callable[P, R], twin: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
-) -> R:
-    """Await ``twin``."""
-    return await twin(*args, **kwargs)
-
-
-class _Outside:
-    """What a body asks of whoever steps it: to wait, by the one of two calls that fits."""
-
-    __slots__ = ("sync", "twin")
-
-    def __init__(self, sync: Callable[[], Any], twin: Callable[[], Awaitable[Any]]) -> None:
-        self.sync = sync
-        self.twin = twin
-
-    def __await__(self) -> Generator[_Outside, Any, Any]:
-        return (yield self)
-
-
-async def outside(mode: Mode, sync: Callable[[], R], twin: Callable[[], Awaitable[R]]) -> R:
-    """Wait where it holds up nobody else; neither call may raise.
-
-    Sync code calls ``sync``. Under an event loop it awaits ``twin``, and no thread is held.
-    """
-    if mode is in_sync:
-        return await _Outside(sync, twin)  # type: ignore[no-any-return]
-    return await twin()
-
-
-def finish(body: Coroutine[Any, Any, R]) -> R:
-    """Return what ``body`` returns, without an event loop; it must be in sync mode."""
-    answer = None
-    while True:
-        is_done, result = _advance(body, answer)
-        if is_done:
-            return result  # type: ignore[no-any-return]
-        try:
-            answer = result.sync()
-        except BaseException:  # a time limit, or Ctrl-C: what the body holds is let go
-            body.close()
-            raise
-
-
-def _advance(body: Coroutine[Any, Any, Any], answer: Any) -> tuple[bool, Any]:
-    """Step ``body`` to its end, or to where it waits; return whether it ended, and with what."""
-    try:
-        waits = body.send(answer)
-    except StopIteration as stop:
-        return True, stop.value
-    if isinstance(waits, _Outside):
-        return False, waits
-    body.close()
-    raise RuntimeError(
-        f"{body} waited in sync mode: a sync method that it calls is overridden "
-        "by a coroutine function. Override the method whose name starts with 'a' instead."
-    )
-
-
-async def _finish_in_loop(
-    body: Coroutine[Any, Any, R], advance: Callable[..., Awaitable[tuple[bool, Any]]]
-) -> R:
-    """Return what ``body`` returns, a thread hop for each step between its waits."""
-    answer = None
-    try:
-        while True:
-            is_done, result = await advance(body, answer)
-            if is_done:
-                return result  # type: ignore[no-any-return]
-            answer = await result.twin()
-    finally:
-        # Of a task that was cancelled: what the body holds is let go, unless a thread is in it.
-        with suppress(ValueError):
-            body.close()
-
-
-_advance_in_thread: Any = sync_to_async(_advance)
-
-
-async def _advance_at_once(body: Coroutine[Any, Any, Any], answer: Any) -> tuple[bool, Any]:
-    return _advance(body, answer)
 
 
 def after_load(sync: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
@@ -225,8 +122,8 @@ def driven(
         instead = replacement(self, sync.__name__)
         if instead is not None:
             return await sync_to_async(instead)(*args[1:], **kwargs)  # type: ignore[no-any-return]
-        advance = _advance_in_thread if self.blocking else _advance_at_once
-        return await _finish_in_loop(body(self, in_sync, *args[1:], **kwargs), advance)
+        running = body(self, in_sync, *args[1:], **kwargs)
+        return await finish_in_loop(running, blocking=self.blocking)
 
     return _marked(twin, sync, in_thread)
 

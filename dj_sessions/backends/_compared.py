@@ -6,7 +6,8 @@ from typing import Any, Final, NamedTuple
 
 from dj_sessions import _forward
 from dj_sessions._merge import LOGIN, changes, take_over
-from dj_sessions._twins import Mode, driven, finish, in_sync
+from dj_sessions._modes import Mode, finish, in_sync
+from dj_sessions._twins import driven
 from dj_sessions.backends._baseline import Baseline, Commit, LoadedData, Origin
 from dj_sessions.backends._contention import Attempts, Turn, turn
 from dj_sessions.backends._names import share
@@ -207,8 +208,9 @@ class ComparedSession(StorageVerbs):
         mine = baseline.changes()
         unlike = changes(base, data) - mine
         if unlike:  # as objects perhaps: what counts is what the serializer gives back
-            record: Record = attempted or await mode(self._record, self._arecord, data)
-            mine |= unlike & changes(base, self._data(record) or {})
+            if attempted is None:
+                attempted = await mode(self._record, self._arecord, data)
+            mine |= unlike & changes(base, self._data(attempted) or {})
         take_over(data, base, theirs, self.resolve_conflict, mine)
 
     def resolve_conflict(self, name: str, base: Any, ours: Any, theirs: Any) -> Any:

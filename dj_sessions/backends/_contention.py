@@ -14,7 +14,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from functools import partial
 from typing import Any, Final
 
-from dj_sessions._twins import Mode, in_sync, outside
+from dj_sessions._modes import Mode, in_sync, outside
 from dj_sessions.conf import conf
 from dj_sessions.exceptions import SessionConflict
 

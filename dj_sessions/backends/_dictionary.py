@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib.sessions.backends.base import SessionBase
 
-from dj_sessions._twins import Mode, after_load, driven_after_load, finish, in_sync
+from dj_sessions._modes import Mode, finish, in_sync
+from dj_sessions._twins import after_load, driven_after_load
 
 _REQUIRED: Final = object()
 

@@ -9,14 +9,8 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from dj_sessions import _expiry
-from dj_sessions._twins import (
-    Mode,
-    after_load_in_thread,
-    driven_after_load,
-    finish,
-    in_sync,
-    twin_of,
-)
+from dj_sessions._modes import Mode, finish, in_sync
+from dj_sessions._twins import after_load_in_thread, driven_after_load, twin_of
 from dj_sessions.backends._dictionary import SessionDictionary
 from dj_sessions.conf import conf
 

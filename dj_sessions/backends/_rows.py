@@ -64,16 +64,6 @@ def manager_of(model: Any) -> Any:
     return getattr(model, "objects", model._default_manager)
 
 
-def is_forward_text(payload: object) -> bool:
-    """Return whether a row's payload is a forward."""
-    return isinstance(payload, str) and payload.startswith(_forward.MARK)
-
-
-def without_forwards(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Leave out rows that only lead to a new key."""
-    return rows.exclude(session_data__startswith=_forward.MARK)
-
-
 def finds_every_row(manager: Any) -> bool:
     """Return whether a manager has no query set of its own."""
     from dj_sessions.base_session import BaseSessionManager  # which wants the apps to be loaded

@@ -106,9 +106,8 @@ class StorageVerbs(SessionBase):
 
         Of a forward, a dictionary with nothing but its text under ``_forward.MARK``.
         """
-        payload = record.payload
-        if type(payload) is str and payload.startswith(_forward.MARK):
-            return {_forward.MARK: payload}
+        if _forward.is_forward_text(record.payload):
+            return {_forward.MARK: record.payload}
         if type(self).decode is not SessionBase.decode:
             return self.decode(record.payload)
         return _payload.decode(record.payload, self.serializer, self.key_salt)

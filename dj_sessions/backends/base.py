@@ -14,16 +14,8 @@ from django.utils.module_loading import import_string
 
 from dj_sessions import _keys, _payload
 from dj_sessions._keys import VALID_KEY_CHARS
-from dj_sessions._twins import (
-    Mode,
-    Twinned,
-    at_once,
-    driven,
-    finish,
-    in_sync,
-    in_thread,
-    twin_of,
-)
+from dj_sessions._modes import Mode, finish, in_sync
+from dj_sessions._twins import Twinned, at_once, driven, in_thread, twin_of
 from dj_sessions.backends._lifetime import SessionLifetime
 from dj_sessions.conf import conf
 from dj_sessions.exceptions import CreateError, UpdateError
@@ -49,8 +41,6 @@ class SessionBase(Twinned, SessionLifetime):
     #: Held by the task that loads; and the thread whose sync code waits for that task, if any.
     _loading: tuple[asyncio.Lock, object] | None = None
     _serializer: Any = None
-    #: Whether a cache waits for the end of a transaction in which this session was saved.
-    _is_unsettled = False
     #: Whether another request has moved the session that this one asked for to another key.
     _was_moved = False
 
@@ -243,11 +233,6 @@ class SessionBase(Twinned, SessionLifetime):
     if not TYPE_CHECKING:  # the type stubs of Django declare these
         aflush = driven(flush, _flush)
         acycle_key = driven(cycle_key, _cycle_key)
-
-    def _settle(self) -> None:
-        """Have a cache know of a transaction that was rolled back."""
-
-    _asettle = in_thread(_settle)
 
     # What a store implements
 

@@ -13,7 +13,8 @@ from typing import Any
 from django.core.cache.backends.base import InvalidCacheKey
 
 from dj_sessions import _forward, _payload
-from dj_sessions._twins import Mode, driven, finish, in_sync
+from dj_sessions._modes import Mode, finish, in_sync
+from dj_sessions._twins import driven
 from dj_sessions.backends._baseline import plain
 from dj_sessions.backends._caches import CacheSwap, swap_of
 from dj_sessions.backends._caching import CacheUser

@@ -14,7 +14,8 @@ from django.db.models import signals
 from django.utils import timezone
 
 from dj_sessions import _payload
-from dj_sessions._twins import Mode, driven, finish, in_sync, in_thread
+from dj_sessions._modes import Mode, finish, in_sync
+from dj_sessions._twins import driven, in_thread
 from dj_sessions.backends._caching import CacheUser
 from dj_sessions.backends._copies import HIDDEN, UNSEEN, Copies, Sight
 from dj_sessions.backends._rows import RowRecord, Rows
@@ -175,6 +176,9 @@ class SessionStore(CacheUser, DBStore):
         sight = self._sight if self._seen == key else HIDDEN
         self._seen, self._sight = key, copies.replace(name, data, remainder, record.age, sight)
 
+    #: Whether the cache waits for the end of a transaction in which this session was saved.
+    _is_unsettled = False
+
     def _settle(self) -> None:
         """Have readers ask for the row once, and not until the time of the transaction is over."""
         is_over = not in_transaction(router.db_for_write(self.model))
@@ -203,3 +207,4 @@ class SessionStore(CacheUser, DBStore):
 
     _arecord = driven(DBStore._record, _row_record)
     _acopy_read = in_thread(_copy_read)
+    _asettle = in_thread(_settle)

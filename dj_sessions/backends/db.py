@@ -15,18 +15,13 @@ from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.db import DatabaseError, IntegrityError, OperationalError, connections, router
 from django.utils import timezone
 
-from dj_sessions._twins import Mode, driven, finish, in_sync, in_thread
+from dj_sessions import _forward
+from dj_sessions._modes import Mode, finish, in_sync
+from dj_sessions._twins import driven, in_thread
 from dj_sessions.backends._prepared_rows import reasons, rows_of
 from dj_sessions.backends._purge import Purge
 from dj_sessions.backends._purge_rows import RowPurge
-from dj_sessions.backends._rows import (
-    RowRecord,
-    Rows,
-    is_forward_text,
-    loaded_from,
-    manager_of,
-    without_forwards,
-)
+from dj_sessions.backends._rows import RowRecord, Rows, loaded_from, manager_of
 from dj_sessions.backends._transactions import commit_of, is_inside
 from dj_sessions.backends._watched import Reason, delete_is_watched
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
@@ -168,7 +163,7 @@ class SessionStore(StoredSession):
 
     def _find_forward(self, key: str) -> RowRecord | None:
         found = self._find_written(key, lock=False)
-        return found if found is not None and is_forward_text(found.payload) else None
+        return found if found is not None and _forward.is_forward_text(found.payload) else None
 
     _aread = driven(_read, _read_row)
     _aread_latest = driven(_read_latest, _read_written_row)
@@ -191,7 +186,7 @@ class SessionStore(StoredSession):
 
     def _holds(self, key: str) -> bool:
         rows = manager_of(self.model).filter(session_key=key)
-        return bool(without_forwards(rows).exists())
+        return bool(rows.exclude(session_data__startswith=_forward.MARK).exists())
 
     def _insert(self, key: str, record: RowRecord) -> bool:
         rows = self._rows_to_write(record.instance)

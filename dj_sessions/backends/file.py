@@ -20,7 +20,8 @@ from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 
 from dj_sessions import _forward, _keys
 from dj_sessions._keys import VALID_KEY_CHARS
-from dj_sessions._twins import Mode, driven, finish, in_sync
+from dj_sessions._modes import Mode, finish, in_sync
+from dj_sessions._twins import driven
 from dj_sessions.backends import _files
 from dj_sessions.backends._purge import Purge
 from dj_sessions.backends._purge_files import FilePurge
@@ -161,7 +162,7 @@ class SessionStore(StoredSession):
 
     def _holds(self, key: str) -> bool:
         record = self._read(key)
-        return record is not None and not record.payload.startswith(_forward.MARK)
+        return record is not None and not _forward.is_forward_text(record.payload)
 
     # Clearing
 

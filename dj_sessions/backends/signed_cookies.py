@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from django.utils import timezone
 
 from dj_sessions import _payload, _signing
-from dj_sessions._twins import Mode, driven, finish, in_sync
+from dj_sessions._modes import Mode, finish, in_sync
+from dj_sessions._twins import driven
 from dj_sessions.backends._names import share
 from dj_sessions.backends._purge import ForgottenPurge, Purge
 from dj_sessions.backends.base import SessionBase

@@ -30,7 +30,8 @@ from django.utils import timezone
 
 from dj_sessions import _forward, _keys
 from dj_sessions._merge import ABSENT, LOGIN
-from dj_sessions._twins import Mode, driven, finish, in_sync, in_thread
+from dj_sessions._modes import Mode, finish, in_sync
+from dj_sessions._twins import driven, in_thread
 from dj_sessions.backends._baseline import Baseline
 from dj_sessions.backends._compared import AUTHENTICATED, ComparedSession, Found
 from dj_sessions.backends._contention import Attempts
