@@ -24,6 +24,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
+from django.conf import settings
+
 from dj_sessions._payload import UNREADABLE
 from dj_sessions.backends import _outage
 from dj_sessions.backends._caches import CacheSwap, MadeNames, Names, digest, swap_of
@@ -58,7 +60,8 @@ class Generation(NamedTuple):
     fingerprint: str
 
 
-#: The generations as last seen, by where they were seen: alias, adapter, name, prefix, version.
+#: The generations as last seen, by where they were seen (alias, adapter, name, prefix, version) and
+#: the secret that their fingerprints are made with.
 _generations: dict[tuple[Any, ...], Generation | None] = {}
 
 
@@ -204,8 +207,9 @@ class Copies:
     @property
     def _memory(self) -> tuple[Any, ...]:
         # What a key function makes of it is left out: a wrong word would be found out.
-        cache = self.cache
-        return self.alias, type(self.swap), self.generation, cache.key_prefix, cache.version
+        cache, secret = self.cache, settings.SECRET_KEY
+        place = self.alias, type(self.swap), self.generation, cache.key_prefix, cache.version
+        return *place, secret
 
     def _text(self, raw: Any) -> str:
         try:

@@ -250,6 +250,20 @@ def test_a_copy_of_another_session_does_not_count(store, key, save, reopen):
     assert reopen(key).get("colour") == "green"
 
 
+def test_a_copy_that_another_secret_vouches_for_does_not_count(key, reopen, settings):
+    """As of whoever can write to the cache; after a rotation each session costs one read."""
+
+    def reads():
+        with statements() as sent:
+            assert reopen(key).get("colour") == "green"
+        return len(sent)
+
+    assert reads() == 0
+    with override_settings(SECRET_KEY="a new one", SECRET_KEY_FALLBACKS=[settings.SECRET_KEY]):
+        assert [reads(), reads()] == [1, 0]
+    assert [reads(), reads()] == [1, 0]
+
+
 def test_a_new_generation_ends_the_trust_in_all_copies(store, key, reopen):
     reopen(key).get("colour")
     caches[store.cache].set(f"{cached_db.KEY_PREFIX}.generation", "another", None)

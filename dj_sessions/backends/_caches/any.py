@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import marshal
-from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from weakref import proxy
 
+from dj_sessions import _signing
 from dj_sessions._payload import UNREADABLE_PICKLE
 from dj_sessions.backends import _snapshot
+
+#: So that no other text that the site signs is a digest.
+SALT: Final = "dj_sessions.copies"
 
 
 class Names(NamedTuple):
@@ -128,5 +131,5 @@ def _is_expected(current: Any, expected: Any) -> bool:
 
 
 def digest(content: bytes) -> str:
-    """Return a short text that differs where the content does."""
-    return blake2b(content, digest_size=12).hexdigest()
+    """Return a short text that differs where the content does, and that only the site can make."""
+    return _signing.tag(content, SALT)
