@@ -51,6 +51,14 @@ def test_sites_that_put_data_into_names_do_not_fill_the_memory():
     assert _names.share({"one more": 2}) == {"one more": 2}
 
 
+def test_long_names_are_not_kept_once_their_sessions_are_gone():
+    short, long = "x" * _names.LONGEST, "x" * (_names.LONGEST + 1)
+    data = {long: 1, short: 2, "colour": 3}
+    for _ in range(2):
+        assert _names.share(data) == data
+        assert list(_names._shared) == [short, "colour"]
+
+
 def test_data_of_another_class_is_left_alone():
     data = OrderedDict(colour="green")
     assert _names.share(data) is data

@@ -9,8 +9,10 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any, Final
 
-#: More different names than so many are not shared: they are no longer names, but data.
+#: More different names than so many, or longer ones, are not shared: they are no longer names, but
+#: data, and what is shared stays in memory for as long as the process.
 MOST: Final = 500
+LONGEST: Final = 40
 
 _TEXTS: Final = {str}
 _shared: Final[dict[str, str]] = {}
@@ -24,6 +26,6 @@ def share(data: dict[str, Any]) -> dict[str, Any]:
     try:
         return {_shared[name]: value for name, value in data.items()}
     except KeyError:
-        fresh = (name for name in data if name not in _shared)
+        fresh = (name for name in data if len(name) <= LONGEST and name not in _shared)
         _shared.update((name, name) for name in islice(fresh, max(0, MOST - len(_shared))))
     return {_shared.get(name, name): value for name, value in data.items()}
