@@ -55,26 +55,29 @@ def encode(data: Mapping[str, Any], serializer: Callable[[], Serializer], salt: 
 
 
 def decode(
-    text: str | bytes, serializer: Callable[[], Serializer], salt: str
+    text: str | bytes,
+    serializer: Callable[[], Serializer],
+    salt: str,
+    place: Callable[[], str] = str,
 ) -> dict[str, Any] | None:
     """Return the data of ``text``, or None if it is corrupt or wrongly signed.
 
-    That is logged once, with the reason and without key or data. An error that no data can
-    cause (a serializer's own TypeError, say) is raised.
+    That is logged once, with the reason and what ``place`` adds, and without key or data. An error
+    that no data can cause (a serializer's own TypeError, say) is raised.
     """
     if not isinstance(text, str):
-        report_corruption(f"it is no text but of type {type(text).__name__}")
+        report_corruption(f"it is no text but of type {type(text).__name__}{place()}")
         return None
     try:
         data = _loads(_signing.unsign(text, salt), serializer)
     except signing.BadSignature:
-        report_corruption("its signature does not match")
+        report_corruption(f"its signature does not match{place()}")
     except UNREADABLE as error:
-        report_corruption(f"it is signed but cannot be read ({type(error).__name__})")
+        report_corruption(f"it is signed but cannot be read ({type(error).__name__}){place()}")
     else:
         if isinstance(data, dict):
             return data
-        report_corruption(f"it holds a {type(data).__name__} instead of a dictionary")
+        report_corruption(f"it holds a {type(data).__name__} instead of a dictionary{place()}")
     return None
 
 

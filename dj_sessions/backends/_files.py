@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -18,13 +19,21 @@ from django.core.files import locks
 TEMPORARY: Final = "_out_"
 
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-_READ: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+#: Others may have put something else there: a link leads elsewhere, opening a pipe waits for who
+#: writes to it, and a terminal would become the server's.
+_PLAINLY: Final = sum(
+    getattr(os, flag, 0) for flag in ("O_BINARY", "O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY")
+)
+_READ: Final = os.O_RDONLY | _PLAINLY
 #: NFS gives an exclusive lock only to who may write.
-_LOCK: Final = os.O_RDWR | getattr(os, "O_BINARY", 0)
+_LOCK: Final = os.O_RDWR | _PLAINLY
 
 
 def read(path: str) -> tuple[bytes, float] | None:
-    """Return the content and the time of modification (epoch seconds), None without a file."""
+    """Return the content and the time of modification (epoch seconds), None without a file.
+
+    Links, pipes, directories, sockets and devices are no files, here as in ``locked()``.
+    """
     descriptor = _opened(path)
     if descriptor is None:
         return None
@@ -41,6 +50,23 @@ def read_open(descriptor: int) -> tuple[bytes, float]:
     while len(content) < facts.st_size and (more := os.read(descriptor, facts.st_size)):
         content += more
     return content, facts.st_mtime
+
+
+def exists(path: str) -> bool:
+    """Tell whether there is a file."""
+    return stat.S_ISREG(_mode(path))
+
+
+def is_in_the_way(path: str) -> bool:
+    """Tell whether there is something else than a file."""
+    return _mode(path) != 0 and not exists(path)
+
+
+def _mode(path: str) -> int:
+    try:
+        return os.lstat(path).st_mode
+    except FileNotFoundError:
+        return 0
 
 
 def create(path: str, content: bytes, *, durable: bool = False) -> bool:
@@ -101,16 +127,24 @@ def locked(path: str) -> Iterator[int | None]:
 def _opened(path: str, flags: int = _READ) -> int | None:
     """Open a file, or return None if there is none; without its directory nothing is sure."""
     try:
-        return os.open(path, flags)
+        descriptor = os.open(path, flags)
     except FileNotFoundError:
         if os.path.isdir(os.path.dirname(path)):
             return None
         raise
+    except OSError:
+        if is_in_the_way(path):
+            return None
+        raise
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def _is_at(path: str, descriptor: int) -> bool:
     with suppress(FileNotFoundError):
-        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
     return False
 
 

@@ -110,7 +110,7 @@ class StorageVerbs(SessionBase):
             return {_forward.MARK: record.payload}
         if type(self).decode is not SessionBase.decode:
             return self.decode(record.payload)
-        return _payload.decode(record.payload, self.serializer, self.key_salt)
+        return _payload.decode(record.payload, self.serializer, self.key_salt, self._place)
 
     def _loaded(self, record: Record, data: dict[str, Any]) -> None:
         """Take note of what was read and is valid."""

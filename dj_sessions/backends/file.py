@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Final, Self
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 
-from dj_sessions import _forward, _keys
+from dj_sessions import _forward, _keys, _payload
 from dj_sessions._keys import VALID_KEY_CHARS
 from dj_sessions._modes import Mode, finish, in_sync
 from dj_sessions._twins import driven
@@ -93,8 +93,17 @@ class SessionStore(StoredSession):
     # The storage verbs
 
     def _read(self, key: str) -> Record | None:
-        found = _files.read(self._key_to_file(key))
-        return None if found is None else FileRecord(_text(found[0]), None, found[1])
+        path = self._key_to_file(key)
+        found = _files.read(path)
+        if found is not None:
+            return FileRecord(_text(found[0]), None, found[1])
+        if _files.is_in_the_way(path):
+            _payload.report_corruption(f"it is no regular file{self._place()}")
+        return None
+
+    def _place(self) -> str:
+        path = os.fspath(self.storage_path)
+        return f" (the file of session {_keys.shorten(self._session_key)} in {path!r})"
 
     def _data(self, record: Record) -> dict[str, Any] | None:
         # A server on Django's own engine creates the file before it has the data: that is no

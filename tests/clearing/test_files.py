@@ -111,6 +111,21 @@ def test_a_session_that_is_saved_meanwhile_stays(store, files, monkeypatch):
     assert SessionStore(key).get("colour") == "green"
 
 
+def test_what_is_planted_meanwhile_is_neither_waited_for_nor_removed(store, files, monkeypatch):
+    [name] = files(1, TWO_WEEKS + 1)
+    path = store.path / name
+    locked = _files.locked
+
+    def planting(where):
+        path.unlink()
+        os.mkfifo(path)
+        return locked(where)
+
+    monkeypatch.setattr(_files, "locked", planting)
+    assert sum(purge(store)) == 0
+    assert path.is_fifo()
+
+
 def test_files_that_others_remove_meanwhile_are_no_error(store, files):
     names = files(10, TWO_WEEKS + 1)
     batches = store.SessionStore._start_purge(timezone.now()).batches(2)

@@ -3,7 +3,11 @@
 import errno
 import fcntl
 import os
+import socket
+import stat
+import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
@@ -11,6 +15,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
+from dj_sessions.exceptions import UpdateError
 from tests.contract.traffic import traffic
 from tests.limits import full_disk
 
@@ -31,9 +36,9 @@ def file_of(store, key):
     return store.path / f"sessionid{key}"
 
 
-def make_older(path, seconds):
+def make_older(path, seconds, **options):
     then = time.time() - seconds
-    os.utime(path, (then, then))
+    os.utime(path, (then, then), **options)
 
 
 def names(store):
@@ -206,6 +211,120 @@ def test_clear_expired_removes_files_that_were_never_finished(store, new, save):
     make_older(placeholder, TWO_WEEKS + 1)
     new().clear_expired()
     assert set(names(store)) == {f"sessionid{live}", being_written.name}
+
+
+@contextmanager
+def nobody_waits_for(pipe):
+    """Whoever waits for the other end of a pipe is let go after a while, and that is an error."""
+    waited = threading.Event()
+
+    def let_go():
+        waited.set()
+        os.close(os.open(pipe, os.O_RDWR | os.O_NONBLOCK))
+
+    timer = threading.Timer(5, let_go)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+    assert not waited.is_set()
+
+
+def plant_socket(path):
+    before = Path.cwd()
+    os.chdir(path.parent)  # the whole path may be too long for a socket
+    try:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path.name)
+    finally:
+        os.chdir(before)
+
+
+def plant_device(path):
+    try:
+        os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 7))  # /dev/full
+    except PermissionError:
+        pytest.skip("only root makes devices")
+
+
+PLANTED = {
+    "pipe": os.mkfifo,
+    "directory": os.mkdir,
+    "link to a session": lambda path: path.symlink_to(path.with_name(f"sessionid{'a' * 32}")),
+    "link to nothing": lambda path: path.symlink_to("nowhere"),
+    "link to itself": lambda path: path.symlink_to(path.name),
+    "socket": plant_socket,
+    "device": plant_device,
+}
+
+
+@pytest.fixture(params=PLANTED)
+def plant(request, store, save):
+    """Put what is no regular file in the place of a session, and look at it all afterwards."""
+    planted, other = [], file_of(store, "a" * 32)
+
+    def plant(key):
+        path = file_of(store, key)
+        path.unlink(missing_ok=True)
+        PLANTED[request.param](path)
+        planted.append((path, path.lstat().st_ino))
+
+    file_of(store, save(colour="of somebody else")).rename(other)
+    make_older(other, DAY)
+    before = other.read_bytes(), other.stat().st_ino
+    yield plant
+    assert (other.read_bytes(), other.stat().st_ino) == before
+    assert [path.lstat().st_ino for path, _ in planted] == [inode for _, inode in planted]
+
+
+def test_what_is_planted_in_the_directory_is_no_session(store, new, reopen, plant, caplog):
+    key = "b" * 32
+    plant(key)
+    with nobody_waits_for(file_of(store, key)):
+        session = reopen(key)
+        assert dict(session.items()) == {}
+        assert session.session_key is None
+        assert new().exists(key) is False
+        reopen(key).flush()
+    [line] = [record.getMessage() for record in caplog.records]
+    assert line.startswith("Session data corrupted: it is no regular file")
+    assert (key[:6] in line, str(store.path) in line, key in line) == (True, True, False)
+
+
+def test_what_is_planted_in_place_of_a_session_ends_it(store, save, reopen, plant):
+    key = save(colour="green")
+    session, moving = reopen(key), reopen(key)
+    for each in (session, moving):
+        each.set("colour", "red")
+    plant(key)
+    with nobody_waits_for(file_of(store, key)):
+        with pytest.raises(UpdateError):
+            session.save()
+        moving.cycle_key()
+    assert reopen(moving.raw.session_key).get("colour") == "red"
+
+
+def test_clear_expired_leaves_what_is_planted(store, new, save, reopen, plant, caplog):
+    plant("b" * 32)
+    make_older(file_of(store, "b" * 32), TWO_WEEKS + 1, follow_symlinks=False)
+    over = save(colour="green")
+    make_older(file_of(store, over), TWO_WEEKS + 1)
+    with nobody_waits_for(file_of(store, "b" * 32)):
+        new().clear_expired()
+    assert not file_of(store, over).exists()
+    assert not caplog.records
+
+
+def test_corrupt_data_are_logged_with_their_directory_and_the_beginning_of_the_key(
+    store, save, reopen, caplog
+):
+    key = save(colour="green")
+    file_of(store, key).write_text("rubbish")
+    assert reopen(key).get("colour") is None
+    [line] = [record.getMessage() for record in caplog.records]
+    assert line.startswith("Session data corrupted: its signature does not match (the file of")
+    assert (key[:6] in line, str(store.path) in line, key in line) == (True, True, False)
 
 
 def test_the_directory_may_be_given_as_path_or_text(store, save, reopen):
