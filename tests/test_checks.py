@@ -1,8 +1,10 @@
 """`checks`: each fires when it should, is silent when not, and says what to write."""
 
 import ast
+import os
 import re
 import sys
+import tempfile
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -40,11 +42,24 @@ AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 MESSAGES = "django.contrib.messages.middleware.MessageMiddleware"
 CSRF = "django.middleware.csrf.CsrfViewMiddleware"
 
+
+def make_directory(mode):
+    """A directory with this mode, until the process ends."""
+    directory = tempfile.TemporaryDirectory()
+    DIRECTORIES.append(directory)
+    Path(directory.name).chmod(mode)
+    return Path(directory.name)
+
+
+DIRECTORIES: list[tempfile.TemporaryDirectory[str]] = []
+PRIVATE = make_directory(0o700)
+
 HEALTHY = {
     "MIDDLEWARE": [OURS, AUTHENTICATION],
     "SESSION_ENGINE": "dj_sessions.backends.db",
     "SESSION_SERIALIZER": "dj_sessions.serializers.JSONSerializer",
     "SESSION_COOKIE_SECURE": True,
+    "SESSION_FILE_PATH": PRIVATE,
     "CACHES": {
         "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "x"},
         "local": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
@@ -150,10 +165,14 @@ WRONG = [
             {"BACKEND": "django.core.cache.backends.redis.Mistyped"},
         )
     ),
-    ("E018", engine("file") | {"SESSION_FILE_PATH": "/no/such/path"}, {"SESSION_FILE_PATH": None}),
-    ("E018", engine("file") | {"SESSION_FILE_PATH": __file__}, {"SESSION_FILE_PATH": None}),
-    ("E018", engine("file") | {"SESSION_FILE_PATH": "/proc"}, {"SESSION_FILE_PATH": None}),
-    ("E018", engine("file") | {"SESSION_FILE_PATH": 123}, {"SESSION_FILE_PATH": None}),
+    (
+        "E018",
+        engine("file") | {"SESSION_FILE_PATH": "/no/such/path"},
+        {"SESSION_FILE_PATH": PRIVATE},
+    ),
+    ("E018", engine("file") | {"SESSION_FILE_PATH": __file__}, {"SESSION_FILE_PATH": PRIVATE}),
+    ("E018 W034", engine("file") | {"SESSION_FILE_PATH": "/proc"}, {"SESSION_FILE_PATH": PRIVATE}),
+    ("E018", engine("file") | {"SESSION_FILE_PATH": 123}, {"SESSION_FILE_PATH": PRIVATE}),
     (
         "E019",
         {"SESSION_SERIALIZER": "dj_sessions.serializers.Missing"},
@@ -228,6 +247,16 @@ WRONG = [
     ("W032 W012", {"SESSION_COOKIE_SECURE": "False"}, {"SESSION_COOKIE_SECURE": True}),
     ("W032 W015", {"SESSION_COOKIE_HTTPONLY": ""}, {"SESSION_COOKIE_HTTPONLY": True}),
     ("W015", {"SESSION_COOKIE_HTTPONLY": False}, {"SESSION_COOKIE_HTTPONLY": True}),
+    *(
+        (
+            expected,
+            engine("file") | {"SESSION_FILE_PATH": make_directory(mode)},
+            {"SESSION_FILE_PATH": PRIVATE},
+        )
+        for expected, mode in [("W034", 0o755), ("W034", 0o1733), ("W034 W034", 0o1777)]
+    ),
+    ("W035", engine("file") | {"SESSION_FILE_PATH": None}, {"SESSION_FILE_PATH": PRIVATE}),
+    ("W035", engine("file") | {"SESSION_FILE_PATH": ""}, {"SESSION_FILE_PATH": PRIVATE}),
     (
         "W012 W015",
         {"SESSION_COOKIE_SECURE": False, "SESSION_COOKIE_HTTPONLY": False},
@@ -305,6 +334,22 @@ def test_a_hint_that_is_code_is_python_that_ends_its_message(expected, wrong, re
 
 
 # What needs more than settings
+
+
+@pytest.mark.parametrize(("server", "owner"), [(1000, 1001), (1000, 1000), (1000, 0), (0, 1000)])
+def test_a_directory_of_another_user_is_reported_unless_root_asks(server, owner):
+    facts = os.stat_result([0o40700, 1, 1, 1, owner, 0, 0, 0, 0, 0])
+    with (
+        mock.patch("os.geteuid", return_value=server),
+        mock.patch.object(Path, "stat", return_value=facts),
+        override_settings(**HEALTHY | engine("file")),
+    ):
+        found = [message.id for message in checks.check_file_privacy(None)]
+    assert found == (["dj_sessions.W034"] if (server, owner) == (1000, 1001) else [])
+
+
+def test_a_directory_that_its_group_may_use_is_the_site_s_choice():
+    assert ids(**engine("file"), SESSION_FILE_PATH=make_directory(0o770)) == []
 
 
 def test_a_serializer_that_nobody_set_is_not_reported():
@@ -723,8 +768,9 @@ def site(tmp_path):
     """A site with something wrong, and Django's own complaints left out."""
 
     def write(**wrong):
-        lines = [f"{name} = {value!r}" for name, value in HEALTHY.items()]
-        lines += [
+        lines = [
+            "from pathlib import Path, PosixPath",
+            *(f"{name} = {value!r}" for name, value in HEALTHY.items()),
             f"INSTALLED_APPS = {APPS}",
             "DEFAULT_AUTO_FIELD = 'django.db.models.BigAutoField'",
             "SECRET_KEY = 'secret'",

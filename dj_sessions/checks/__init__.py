@@ -14,7 +14,7 @@ from dj_sessions.checks.cookie import check_cookie
 from dj_sessions.checks.orm import check_orm
 from dj_sessions.checks.security import check_session_cookie_httponly, check_session_cookie_secure
 from dj_sessions.checks.serializer import check_serializer
-from dj_sessions.checks.stores import check_cache, check_engine, check_file_path
+from dj_sessions.checks.stores import check_cache, check_engine, check_file_path, check_file_privacy
 from dj_sessions.checks.switch import check_middleware, check_names
 from dj_sessions.checks.values import check_values
 
@@ -45,8 +45,12 @@ CHECKS: Final = tuple(
         check_values,
     )
 )
-#: In Django's place, and so as Django's: they go by the names in the settings alone.
-DEPLOYMENT_CHECKS: Final = (check_session_cookie_secure, check_session_cookie_httponly)
+#: The first two in Django's place, and so as Django's: they go by the names in the settings alone.
+DEPLOYMENT_CHECKS: Final = (
+    check_session_cookie_secure,
+    check_session_cookie_httponly,
+    _while_installed(check_file_privacy),
+)
 
 
 def register_all() -> None:

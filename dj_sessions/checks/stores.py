@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import tempfile
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.cache import BaseCache, caches
@@ -15,6 +19,12 @@ from django.core.checks import Error, Warning  # noqa: A004
 from dj_sessions.checks import _shared
 from dj_sessions.checks._shared import AppConfigs, Messages, Unusable, use
 from dj_sessions.conf import conf
+
+#: What to do about a directory of session files that is not the server's own.
+OWN_DIRECTORY: Final = (
+    "Name a directory in SESSION_FILE_PATH that is for sessions alone, belongs to the user of the "
+    "server, and has mode 0700."
+)
 
 
 def check_engine(app_configs: AppConfigs, **kwargs: Any) -> Messages:
@@ -114,3 +124,39 @@ def check_file_path(app_configs: AppConfigs, **kwargs: Any) -> Messages:
             "SESSION_FILE_PATH.",
             id="dj_sessions.E018",
         )
+
+
+def check_file_privacy(app_configs: AppConfigs, **kwargs: Any) -> Messages:
+    """Report a directory in which others find, or plant, session files."""
+    get_path = getattr(_shared.store_or_none(), "_get_storage_path", None)
+    if get_path is None:
+        return
+    if not conf.SESSION_FILE_PATH:
+        yield Warning(
+            "SESSION_FILE_PATH is not set: session files are in the system's temporary directory, "
+            "which everybody on the machine can list, and which may be emptied at any time.",
+            hint=OWN_DIRECTORY,
+            id="dj_sessions.W035",
+        )
+        return
+    try:
+        facts = use(lambda: Path(get_path()).stat())
+    except Unusable:  # check_file_path() reports it
+        return
+    for danger in _dangers(facts):
+        yield Warning(
+            f"SESSION_FILE_PATH = {conf.SESSION_FILE_PATH!r} {danger}.",
+            hint=OWN_DIRECTORY,
+            id="dj_sessions.W034",
+        )
+
+
+def _dangers(directory: os.stat_result) -> Iterator[str]:
+    """Tell what others can do in a directory; its group is the site's to choose."""
+    if directory.st_mode & stat.S_IROTH:
+        yield "can be listed by everybody on the machine, and the names in it have the session keys"
+    if directory.st_mode & stat.S_IWOTH:
+        yield "can be written to by everybody on the machine: sessions can be deleted or replaced"
+    # Root may run the check for a server with a user of its own.
+    if directory.st_uid not in (0, os.geteuid()) and os.geteuid() != 0:
+        yield "belongs to another user, who can read the session keys and delete sessions"
