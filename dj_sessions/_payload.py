@@ -43,13 +43,20 @@ class Serializer(Protocol):
     def loads(self, data: bytes) -> Any: ...
 
 
-def encode(data: Mapping[str, Any], serializer: Callable[[], Serializer], salt: str) -> str:
+def encode(
+    data: Mapping[str, Any],
+    serializer: Callable[[], Serializer],
+    salt: str,
+    at: float | None = None,
+) -> str:
     """Return ``data`` serialized, compressed where that helps, and signed with ``salt``.
+
+    The text says that it was signed ``at`` (epoch seconds), now by default.
 
     Raises SessionEncodeError, which names the place, for a value that the serializer cannot hold.
     """
     try:
-        return _signing.sign(_dumps(data, serializer), salt, _compression(serializer))
+        return _signing.sign(_dumps(data, serializer), salt, _compression(serializer), at)
     except UNSTORABLE as error:
         raise_encode_error(data, serializer().dumps, serializer.__name__, _PLAIN, error)
 

@@ -45,9 +45,12 @@ class Compression(NamedTuple):
 USUAL: Final = Compression()
 
 
-def sign(data: bytes, salt: str, compression: Compression = USUAL) -> str:
-    """Return ``data`` as text, compressed where that helps, with the time and a signature."""
-    value = b"%b:%b" % (pack(data, compression), _b62(int(time.time())))
+def sign(data: bytes, salt: str, compression: Compression = USUAL, at: float | None = None) -> str:
+    """Return ``data`` as text, compressed where that helps, with the time and a signature.
+
+    The time is ``at`` (epoch seconds), now by default.
+    """
+    value = b"%b:%b" % (pack(data, compression), _b62(int(time.time() if at is None else at)))
     return (b"%b:%b" % (value, _signature(value, salt, settings.SECRET_KEY))).decode()
 
 

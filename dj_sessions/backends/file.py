@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
+from django.utils import timezone
 
 from dj_sessions import _forward, _keys, _payload
 from dj_sessions._keys import VALID_KEY_CHARS
@@ -116,7 +116,7 @@ class SessionStore(StoredSession):
     async def _is_past_its_end(self, mode: Mode, record: Any, data: dict[str, Any]) -> bool:
         usual = self._usual_end(record.modified, data)
         if usual is not None:
-            return usual - time.time() < 1  # as whole seconds, none is left
+            return usual - timezone.now().timestamp() < 1  # as whole seconds, none is left
         ends = await self._end_of(mode, record.modified, data)
         return await mode(self.get_expiry_age, self.aget_expiry_age, expiry=ends) <= 0
 

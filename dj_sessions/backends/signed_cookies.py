@@ -6,7 +6,6 @@ https://docs.djangoproject.com/en/stable/topics/http/sessions/#using-cookie-base
 from __future__ import annotations
 
 import logging
-import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -59,7 +58,7 @@ class SessionStore(SessionBase):
     async def _has_expired(self, mode: Mode, signed: int, data: dict[str, Any]) -> bool:
         usual = self._usual_end(signed, data)
         if usual is not None:
-            return time.time() > usual
+            return timezone.now().timestamp() > usual
         return timezone.now() > await self._end_of(mode, signed, data)
 
     def create(self) -> None:
@@ -105,7 +104,8 @@ class SessionStore(SessionBase):
         self.save()
 
     def _get_session_key(self) -> str:
-        return _payload.encode(self._session, self.serializer, SALT)
+        signed = timezone.now().timestamp()
+        return _payload.encode(self._session, self.serializer, SALT, signed)
 
     @classmethod
     def clear_expired(cls) -> None:

@@ -38,7 +38,7 @@ def storage_calls(store):
     if store.kind == "file":
         # Every opening, renaming and removing of a file passes the first, whatever calls it.
         yield file_traffic, "note_file"
-        yield os, "stat"
+        yield os, "lstat"
 
 
 @contextmanager

@@ -263,3 +263,43 @@ def test_how_long_a_subclass_keeps_cookies_in_browsers_makes_no_old_one_valid(st
     assert mode.wrap(Brief(key)).load() == {"colour": "green"}
     clock.move(TWO_WEEKS + 1)
     assert mode.wrap(Brief(key)).load() == {}
+
+
+@pytest.fixture
+def djangos_clock():
+    """The clock of Django alone, as a test of a site moves it."""
+    clock = Clock()
+    with mock.patch("django.utils.timezone.now", clock._now):
+        yield clock
+
+
+@pytest.mark.stores("db", "file", "signed_cookies")
+@pytest.mark.parametrize("expiry", [None, 1000, timedelta(seconds=1000)])
+def test_a_session_ends_by_the_clock_of_django(djangos_clock, new, reopen, expiry):
+    session = new()
+    session.set("colour", "green")
+    session.set_expiry(expiry)
+    session.save()
+    age = TWO_WEEKS if expiry is None else 1000
+    for moved, colour in [(age - 60, "green"), (age + 60, None)]:
+        djangos_clock.move(moved)
+        assert reopen(session.session_key).get("colour") == colour
+
+
+@pytest.mark.stores("db", "signed_cookies")
+def test_a_save_renews_a_session_by_the_clock_of_django(djangos_clock, save, reopen):
+    session = reopen(save(colour="green"))
+    djangos_clock.move(TWO_WEEKS - 60)
+    session.set("size", 3)
+    session.save()
+    djangos_clock.move(2 * TWO_WEEKS - 120)
+    assert reopen(session.raw.session_key).get("colour") == "green"
+
+
+@pytest.mark.stores("file")
+def test_clear_expired_goes_by_the_clock_of_django(djangos_clock, store, save, new):
+    key = save(colour="green")
+    for moved, is_kept in [(TWO_WEEKS - 60, True), (TWO_WEEKS + 60, False)]:
+        djangos_clock.move(moved)
+        new().clear_expired()
+        assert (store.path / f"sessionid{key}").exists() is is_kept
