@@ -46,9 +46,13 @@ class Statements:
         quote: Callable[[Any], str] = connection.ops.quote_name
         table = quote(model._meta.db_table)
         column = {field.name: quote(field.column) for field in model._meta.concrete_fields}
-        # Otherwise two texts are equal to MariaDB that differ in case or in spaces at the end.
+        # Otherwise texts are equal to MariaDB that differ in case, accents or spaces at the end.
         text = "BINARY %s" if connection.vendor == "mysql" else "%s"
-        key, live = f"{column['session_key']} = %s", f"{column['expire_date']} > %s"
+        key = f"{column['session_key']} = %s"
+        if connection.vendor == "mysql":  # the first of the two is what finds it in the index
+            key += f" AND {column['session_key']} = {text}"
+        self.times = key.count("%s")
+        live = f"{column['expire_date']} > %s"
         same, wanted = f"{column['session_data']} = {text}", column["session_data"]
         to = ", ".join(f"{quoted} = %s" for name, quoted in column.items() if name != "session_key")
         into, values = ", ".join(column.values()), ", ".join("%s" for _ in column)
@@ -69,6 +73,10 @@ class Statements:
         self.lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
         expiry: Any = model._meta.get_field("expire_date")
         self.expiry = expiry.get_col(model._meta.db_table)
+
+    def named(self, key: str) -> tuple[str, ...]:
+        """Return the parameters that the statements take for a key."""
+        return (key,) * self.times
 
 
 class PreparedRows(Rows):
@@ -102,7 +110,8 @@ class PreparedRows(Rows):
 
     def _fetch(self, sql: str, key: str, now: datetime, lock: bool) -> Any:
         with self._connection.cursor() as cursor:
-            parameters = key, self._connection.ops.adapt_datetimefield_value(now)
+            live = self._connection.ops.adapt_datetimefield_value(now)
+            parameters = *self._sql.named(key), live
             cursor.execute(sql + self._sql.lock if lock else sql, parameters)
             return cursor.fetchone()
 
@@ -118,26 +127,27 @@ class PreparedRows(Rows):
         values = self._values(self._sql.changing, instance, adding=False)
         if values is None:
             return super().replace(key, instance, expected, now)
+        named = self._sql.named(key)
         if expected is None:
             live = self._connection.ops.adapt_datetimefield_value(now)
-            return self._write(self._sql.replace_live, (*values, key, live))
-        return self._write(self._sql.replace, (*values, key, expected))
+            return self._write(self._sql.replace_live, (*values, *named, live))
+        return self._write(self._sql.replace, (*values, *named, expected))
 
-    def remove(self, key: str) -> bool:
+    def remove(self, key: str, *, own_key: bool = False) -> bool:
         if not self._goes_unseen():
-            return super().remove(key)
-        return self._delete_by(self._sql.remove, (key,))
+            return super().remove(key, own_key=own_key)
+        return self._delete_by(self._sql.remove, self._sql.named(key))
 
     def take(self, key: str, expected: str, now: datetime) -> bool:
         if not self._goes_unseen():
             return super().take(key, expected, now)
-        return self._delete_by(self._sql.take, (key, expected))
+        return self._delete_by(self._sql.take, (*self._sql.named(key), expected))
 
     def move(self, key: str, expected: str | None, forward: str, now: datetime) -> bool:
         if expected is None:
             return super().move(key, expected, forward, now)
         ended = self._connection.ops.adapt_datetimefield_value(now)
-        return self._write(self._sql.move, (forward, ended, key, expected))
+        return self._write(self._sql.move, (forward, ended, *self._sql.named(key), expected))
 
     def _write(self, sql: str, parameters: tuple[Any, ...]) -> bool:
         with savepoint(self._connection):

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import CharField, F, Manager, Model, Q, QuerySet, TextField
+from django.db.models import CharField, F, Func, Manager, Model, Q, QuerySet, TextField, Value
 
 from dj_sessions import _forward
 from dj_sessions.backends._purge_errors import is_overtaken
@@ -64,6 +64,14 @@ def manager_of(model: Any) -> Any:
     return getattr(model, "objects", model._default_manager)
 
 
+def named(rows: QuerySet[Any], key: str | None) -> QuerySet[Any]:
+    """Return the row with this very key: to MariaDB, keys in another case are equal as well."""
+    found = rows.filter(session_key=key)
+    if key is None or connections[rows.db].vendor != "mysql":
+        return found
+    return found.filter(session_key=Func(Value(key), template="BINARY %(expressions)s"))
+
+
 def finds_every_row(manager: Any) -> bool:
     """Return whether a manager has no query set of its own."""
     from dj_sessions.base_session import BaseSessionManager  # which wants the apps to be loaded
@@ -95,7 +103,7 @@ class Rows:
         """Return the record of a session or forward; with ``lock``, as the last save left it."""
         if not self.keeps_forwards():
             return loaded_from(self.instance(key, now, lock=lock))
-        rows = self._model._base_manager.using(self._using).filter(session_key=key)
+        rows = named(self._base_rows(), key)
         wanted = Q(expire_date__gt=now) | Q(session_data__startswith=_forward.MARK)
         return loaded_from(self._get(rows.filter(wanted), lock))
 
@@ -111,7 +119,7 @@ class Rows:
 
     def is_taken(self, key: str) -> bool:
         """Tell whether there is a row, also one that the model's manager hides."""
-        return self._stored(key).exists()
+        return self._base_rows().filter(session_key=key).exists()  # as the database compares keys
 
     def was_overtaken(self, error: OperationalError) -> bool:
         """Tell whether a statement failed as others changed the row, and can be sent again."""
@@ -193,12 +201,17 @@ class Rows:
         alone = joins and not has_parents(self._model)
         return rows.select_for_update(of=("self",) if alone else ())
 
-    def remove(self, key: str) -> bool:
-        """Delete the row and all that goes along; tell whether there was one."""
+    def remove(self, key: str, *, own_key: bool = False) -> bool:
+        """Delete the row and all that goes along; return whether there was one.
+
+        An ``own_key`` may be one of several that are equal to MariaDB.
+        """
         if self._goes_unseen():
             with breaking(self._connection):
                 return bool(self._found(key)._raw_delete(self._using))
-        row = self._found(key).first() if self._is_looked_for() else self._model(session_key=key)
+        equals_others = own_key and self._connection.vendor == "mysql"
+        is_looked_for = equals_others or self._is_looked_for()
+        row = self._found(key).first() if is_looked_for else self._model(session_key=key)
         return row is not None and self._delete(row)
 
     def take(self, key: str, expected: str, now: datetime) -> bool:
@@ -252,11 +265,14 @@ class Rows:
 
     def _found(self, key: str | None) -> QuerySet[Any]:
         """Return the row if the model's manager finds it."""
-        return manager_of(self._model).using(self._using).filter(session_key=key)  # type: ignore[no-any-return]
+        return named(manager_of(self._model).using(self._using), key)
 
     def _stored(self, key: str) -> QuerySet[Any]:
         """Return the row, also if the model's manager hides it."""
-        return self._model._base_manager.using(self._using).filter(session_key=key)  # type: ignore[no-any-return]
+        return named(self._base_rows(), key)
+
+    def _base_rows(self) -> QuerySet[Any]:
+        return self._model._base_manager.using(self._using)  # type: ignore[no-any-return]
 
 
 def _condition(expected: str | None, now: datetime) -> dict[str, object]:

@@ -21,7 +21,7 @@ from dj_sessions._twins import driven, in_thread
 from dj_sessions.backends._prepared_rows import reasons, rows_of
 from dj_sessions.backends._purge import Purge
 from dj_sessions.backends._purge_rows import RowPurge
-from dj_sessions.backends._rows import RowRecord, Rows, loaded_from, manager_of
+from dj_sessions.backends._rows import RowRecord, Rows, loaded_from, manager_of, named
 from dj_sessions.backends._transactions import commit_of, is_inside
 from dj_sessions.backends._watched import Reason, delete_is_watched
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
@@ -185,8 +185,9 @@ class SessionStore(StoredSession):
     _arecord = driven(_record, _row_record)
 
     def _holds(self, key: str) -> bool:
-        rows = manager_of(self.model).filter(session_key=key)
-        return bool(rows.exclude(session_data__startswith=_forward.MARK).exists())
+        rows = named(manager_of(self.model).all(), key)
+        payload = rows.values_list("session_data", flat=True).first()
+        return payload is not None and not _forward.is_forward_text(payload)
 
     def _insert(self, key: str, record: RowRecord) -> bool:
         rows = self._rows_to_write(record.instance)
@@ -215,13 +216,14 @@ class SessionStore(StoredSession):
 
     def _remove(self, key: str) -> bool:
         rows = rows_of(self.model, router.db_for_write(self.model))
+        remove = partial(rows.remove, key, own_key=self._makes_own_keys())
         for _ in range(REMOVE_ATTEMPTS - 1):
             try:
-                return rows.remove(key)
+                return remove()
             except OperationalError as error:
                 if not rows.was_overtaken(error):
                     raise
-        return rows.remove(key)
+        return remove()
 
     def _take(self, key: str, expected: Record | None) -> bool:
         if expected is None:

@@ -3,7 +3,9 @@
 import uuid
 
 import pytest
+from django.db.models import signals
 
+from dj_sessions.exceptions import UpdateError
 from tests.counters import round_trips, statements
 
 pytestmark = pytest.mark.stores("db", "cache", "cached_db", "file")
@@ -115,3 +117,66 @@ def test_a_store_may_make_its_keys_in_create(use, mode):
     session.save()
     assert uuid.UUID(session.session_key)
     assert mode.wrap(SessionStore(session.session_key)).get("colour") == "green"
+
+
+@pytest.fixture(params=["nobody", "who loads", "who saves", "who deletes"])
+def heard(request, store):
+    """Have somebody hear of rows, for whom each statement is left to the ORM."""
+    told = {"who loads": signals.post_init, "who saves": signals.pre_save}
+    signal = told.get(request.param, signals.pre_delete)
+    model = store.SessionStore.get_model_class()
+
+    def hear(**kwargs):
+        pass
+
+    if request.param != "nobody":
+        signal.connect(hear, sender=model)
+    yield
+    signal.disconnect(hear, sender=model)
+
+
+VARIANTS = {
+    "case": str.swapcase,
+    "accents": lambda key: key.replace("E", "\N{LATIN CAPITAL LETTER E WITH ACUTE}"),
+}
+
+
+@pytest.mark.stores("db", "cached_db")
+@pytest.mark.parametrize("vary", VARIANTS.values(), ids=VARIANTS)
+def test_a_key_that_differs_opens_and_ends_no_session(use, store, mode, heard, vary):
+    """Though MariaDB takes the two for equal."""
+    use(**makers(lambda: f"Eu-{uuid.uuid4()}", [SYNC]))
+
+    def session(key=None):
+        return mode.wrap(store.SessionStore(key))
+
+    own = session()
+    own.set("colour", "green")
+    own.save()
+    key, variant = own.raw.session_key, vary(own.raw.session_key)
+    assert variant != key
+
+    assert session().exists(key)
+    assert not session().exists(variant)
+    assert dict(session(variant).items()) == {}
+
+    pretended = session(variant)
+    pretended.raw._session_cache = {"colour": "red"}
+    with pytest.raises(UpdateError):
+        pretended.save()
+    session().delete(variant)
+    assert dict(session(key).items()) == {"colour": "green"}
+
+    session(key).flush()
+    assert not session().exists(key)
+
+
+@pytest.mark.stores("db")
+def test_a_new_key_that_the_database_takes_for_another_is_taken(use, store, mode):
+    keys = iter(["Eu-first-key", "eU-FIRST-KEY", "Eu-second-key"])
+    use(**makers(lambda: next(keys), [SYNC]))
+    for _ in range(2):
+        session = mode.wrap(store.SessionStore())
+        session.set("colour", "green")
+        session.save()
+    assert session.raw.session_key in ("eU-FIRST-KEY", "Eu-second-key")
