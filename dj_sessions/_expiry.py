@@ -3,11 +3,14 @@
 The stored value (``session["_session_expiry"]``) is a number of seconds after the last change,
 an ISO 8601 text for a fixed time, or missing. As in Django, 0 is "until the browser closes" for
 the cookie and the default age for the store.
+
+A fixed time was stored with or without a time zone, as USE_TZ said then. It is read as the site's
+times are now; without one it is a time in ``zone``, which is TIME_ZONE.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, TypeAlias
 
 KEY: Final = "_session_expiry"
@@ -64,24 +67,34 @@ def _check_comparable(moment: datetime, now: datetime) -> None:
         )
 
 
-def age(expiry: Expiry, modification: datetime, default_age: int) -> int:
+def age(expiry: Expiry, modification: datetime, default_age: int, zone: tzinfo = UTC) -> int:
     """Return the seconds from ``modification`` until the session expires."""
     if not expiry:
         return default_age
-    if isinstance(expiry, str):
-        expiry = datetime.fromisoformat(expiry)
-    if isinstance(expiry, datetime):
-        return (expiry - modification) // timedelta(seconds=1)
+    if isinstance(expiry, str | datetime):
+        return (_fixed(expiry, modification, zone) - modification) // timedelta(seconds=1)
     return expiry  # type: ignore[return-value] # a float is kept as given, as in Django
 
 
-def date(expiry: Expiry, modification: datetime, default_age: int) -> datetime:
-    """Return when the session expires."""
-    if isinstance(expiry, str) and expiry:
-        return datetime.fromisoformat(expiry)
-    if isinstance(expiry, datetime):
-        return expiry
+def date(expiry: Expiry, modification: datetime, default_age: int, zone: tzinfo = UTC) -> datetime:
+    """Return when the session expires, with a time zone if ``modification`` has one."""
+    if (isinstance(expiry, str) and expiry) or isinstance(expiry, datetime):
+        return _fixed(expiry, modification, zone)
     return modification + timedelta(seconds=expiry or default_age)
+
+
+def _fixed(expiry: str | datetime, like: datetime, zone: tzinfo) -> datetime:
+    """Return a fixed time, with a time zone if ``like`` has one."""
+    moment = datetime.fromisoformat(expiry) if isinstance(expiry, str) else expiry
+    has_zone = moment.utcoffset() is not None
+    if has_zone == (like.utcoffset() is not None):
+        return moment
+    if not has_zone:
+        return moment.replace(tzinfo=zone)
+    try:
+        return moment.astimezone(zone).replace(tzinfo=None)
+    except OverflowError:  # at the ends of the calendar
+        return moment.replace(tzinfo=None)
 
 
 def at_browser_close(expiry: Expiry, default: bool) -> bool:

@@ -1,6 +1,7 @@
 """`_expiry`: what is stored for an expiry, and the age and the date that follow from it."""
 
 import math
+import zoneinfo
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -132,6 +133,32 @@ def test_seconds_count_from_the_modification(seconds):
 @given(MOMENTS, MOMENTS, MOMENTS)
 def test_a_fixed_moment_does_not_move_with_the_modification(expiry, one, other):
     assert _expiry.date(expiry, one, WEEK) == _expiry.date(expiry, other, WEEK) == expiry
+
+
+BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
+SECOND = timedelta(seconds=1)
+
+
+@given(MOMENTS, MOMENTS)
+def test_what_was_stored_before_use_tz_changed_is_the_same_moment(expiry, modification):
+    aware, aware_now = expiry.astimezone(BERLIN), modification.astimezone(BERLIN)
+    naive, naive_now = aware.replace(tzinfo=None), aware_now.replace(tzinfo=None)
+    for stored in (naive, naive.isoformat()):
+        is_same = naive.replace(tzinfo=BERLIN)
+        assert _expiry.date(stored, aware_now, WEEK, BERLIN) == is_same
+        assert _expiry.age(stored, aware_now, WEEK, BERLIN) == (is_same - aware_now) // SECOND
+    for stored in (expiry, expiry.isoformat()):
+        assert _expiry.date(stored, naive_now, WEEK, BERLIN) == naive
+        assert _expiry.age(stored, naive_now, WEEK, BERLIN) == (naive - naive_now) // SECOND
+
+
+@pytest.mark.parametrize("moment", [datetime.max, datetime.min])
+@pytest.mark.parametrize("zone", [timezone(timedelta(hours=9)), timezone(timedelta(hours=-5))])
+def test_a_moment_at_the_end_of_the_calendar_can_be_told_in_each_zone(moment, zone):
+    for stored in (moment, moment.replace(tzinfo=UTC)):
+        for now in (NOW, NAIVE_NOW):
+            assert _expiry.date(stored.isoformat(), now, WEEK, zone).year == moment.year
+            assert abs(_expiry.age(stored.isoformat(), now, WEEK, zone)) > WEEK
 
 
 def test_a_moment_that_has_passed_gives_a_negative_age():

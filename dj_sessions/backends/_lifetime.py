@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
@@ -45,12 +45,13 @@ class SessionLifetime(SessionDictionary):
     async def aget_expiry_date(self, **kwargs: Any) -> datetime:
         return SessionLifetime.get_expiry_date(self, **await self._with_expiry(kwargs))
 
-    def _expiry_terms(self, **given: Any) -> tuple[Any, datetime, int]:
+    def _expiry_terms(self, **given: Any) -> tuple[Any, datetime, int, tzinfo]:
         modification = given["modification"] if "modification" in given else timezone.now()
         expiry = given["expiry"] if "expiry" in given else self.get(_expiry.KEY)
         # Not asked in vain: an override may look at the data.
         default = 0 if isinstance(expiry, datetime) else self.get_session_cookie_age()
-        return expiry, modification, default
+        # Not the current zone, which may be the visitor's: what has none was the server's time.
+        return expiry, modification, default, timezone.get_default_timezone()
 
     async def _with_expiry(self, given: dict[str, Any]) -> dict[str, Any]:
         return given if "expiry" in given else {**given, "expiry": await self.aget(_expiry.KEY)}

@@ -197,6 +197,37 @@ def test_without_time_zones_sessions_are_stored_and_found(save, reopen):
         assert 3590 <= again.get_expiry_age() <= 3600
 
 
+@pytest.mark.parametrize("before", [True, False], ids=["then", "now"])
+@pytest.mark.parametrize("left", [3, -3], ids=["live", "over"])
+def test_sessions_with_a_fixed_end_outlive_a_change_of_use_tz(store, new, reopen, before, left):
+    """The column of the database has the time as well: on SQLite in a zone that nobody notes."""
+    fixed = timedelta(days=left)
+    keys = []
+    with override_settings(USE_TZ=before, TIME_ZONE="Europe/Berlin"):
+        for expiry in (fixed, timezone.now() + fixed):
+            session = new()
+            session.set("colour", "green")
+            session.set_expiry(expiry)
+            session.save()
+            keys.append(session.session_key)
+    afterwards = override_settings(USE_TZ=not before, TIME_ZONE="Europe/Berlin")
+    with afterwards, timezone.override("Asia/Tokyo"):  # the zone of the visitor
+        for key in keys:
+            session = reopen(key)
+            assert session.get("colour") == ("green" if left > 0 else None)
+            if left < 0:
+                continue
+            day = 24 * 3600
+            assert session.get_expiry_age() in range(left * day - 60, left * day + 1)
+            assert timezone.is_naive(session.get_expiry_date()) is before
+            session.set("colour", "red")
+            session.save()
+            assert reopen(session.session_key).get("colour") == "red"
+        new().clear_expired()
+        kept = [key for key in keys if new().exists(key)]
+        assert kept == (keys if store.server_side and left > 0 else [])
+
+
 def test_a_session_that_is_over_is_not_found_again(new, reopen):
     for expiry in (-1, timedelta(seconds=-1), datetime(2020, 2, 2, tzinfo=UTC)):
         session = new()
