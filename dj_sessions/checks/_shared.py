@@ -10,8 +10,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.functional import Promise
 
+from dj_sessions._cookie_values import is_text as is_text
 from dj_sessions.conf import conf
 
 AppConfigs: TypeAlias = Sequence[AppConfig] | None
@@ -40,11 +40,6 @@ def _reason(error: Exception) -> str:
     text = str(error).rstrip(".")
     speaks_for_itself = isinstance(error, ImportError | ImproperlyConfigured | OSError)
     return text if text and speaks_for_itself else f"{type(error).__name__}: {text}"
-
-
-def is_text(value: object) -> bool:
-    """Tell whether a setting is a text, or will be one when it is needed."""
-    return isinstance(value, str | Promise)
 
 
 def text(value: object) -> str:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from http.cookies import Morsel
-from os import PathLike
 from typing import Any, Final
 
 from django.conf import settings
 from django.core.checks import Error, Warning  # noqa: A004
 
-from dj_sessions.checks._shared import AppConfigs, Messages, Unusable, is_text, use
+from dj_sessions._cookie_values import is_domain, is_name, is_path, is_samesite
+from dj_sessions.checks._shared import AppConfigs, Messages
 from dj_sessions.conf import conf
-
-#: A host's name, or a domain's with or without the dot that browsers overlook.
-DOMAIN: Final = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.IGNORECASE | re.ASCII)
-#: What ends the attribute, and what no header may hold.
-PATH: Final = re.compile(r"/[^;\x00-\x1f\x7f]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,34 +36,8 @@ def _is_age(value: Any) -> bool:
     return True
 
 
-def _is_cookie_name(value: Any) -> bool:
-    try:
-        use(Morsel().set, value, "", "")
-    except Unusable:
-        return False
-    return isinstance(value, str)
-
-
 def _is_cookie_name_of_its_own(value: Any) -> bool:
     return value not in (settings.CSRF_COOKIE_NAME, settings.LANGUAGE_COOKIE_NAME)
-
-
-def _is_samesite(value: Any) -> bool:
-    return not value or (is_text(value) and str(value).lower() in ("lax", "strict", "none"))
-
-
-def _is_domain(value: Any) -> bool:
-    return value is None or (is_text(value) and _is_blank_or(DOMAIN, value))
-
-
-def _is_blank_or(pattern: re.Pattern[str], value: Any) -> bool:
-    return not value or pattern.fullmatch(str(value)) is not None
-
-
-def _is_path(value: Any) -> bool:
-    if value is None:  # no Path at all, as Django has it
-        return True
-    return (is_text(value) or isinstance(value, PathLike)) and bool(PATH.fullmatch(str(value)))
 
 
 def _is_flag(value: Any) -> bool:
@@ -95,7 +62,7 @@ RULES: Final = (
     ),
     Rule(
         setting="SESSION_COOKIE_NAME",
-        accepts=_is_cookie_name,
+        accepts=is_name,
         problem="is no name that a cookie can have: the session cookie cannot be set",
         hint="Set SESSION_COOKIE_NAME = 'sessionid', or another text of letters, digits, '-' "
         "and '_'.",
@@ -110,14 +77,14 @@ RULES: Final = (
     ),
     Rule(
         setting="SESSION_COOKIE_SAMESITE",
-        accepts=_is_samesite,
+        accepts=is_samesite,
         problem="is no value of SameSite: the session cookie cannot be set",
         hint="Set SESSION_COOKIE_SAMESITE = 'Lax', 'Strict', 'None', or False for none.",
         id="dj_sessions.E029",
     ),
     Rule(
         setting="SESSION_COOKIE_DOMAIN",
-        accepts=_is_domain,
+        accepts=is_domain,
         problem="is no domain: browsers refuse the session cookie",
         hint="Set SESSION_COOKIE_DOMAIN = None for the host that sets the cookie, or a bare name "
         "such as 'example.com', without 'https://' and port.",
@@ -125,7 +92,7 @@ RULES: Final = (
     ),
     Rule(
         setting="SESSION_COOKIE_PATH",
-        accepts=_is_path,
+        accepts=is_path,
         problem="is no path that begins with '/': browsers send the cookie only below the "
         "page that set it",
         hint="Set SESSION_COOKIE_PATH = '/', or a path such as '/shop/'.",

@@ -70,6 +70,52 @@ def test_other_cookie_attributes_per_request(mode):
             assert bool(response.cookies["sessionid"]["secure"]) is (samesite == "None")
 
 
+#: What a request may bring, where a middleware puts it into the cookie as it is.
+INJECTED = {
+    "domain": [
+        "a.com; Path=/",
+        "a.com\r\nX: 1",
+        "m\xfc.de",
+        "a b",
+    ],
+    "path": [
+        *("/a;Domain=.example.com", "/a\r\nX-Evil: 1", "/a\n", "/a\0", "/\x7f", "shop"),
+        "/m\xfc",
+        "/\u2603",
+    ],
+    "samesite": ["Lax; Domain=.example.com", "Lax\r\n", "L\u0430x"],
+    "name": ["a;b", "a=b", "a b", "a\r\nb", "path", "", "s\xfc"],
+}
+
+
+@pytest.mark.parametrize("view", [change, flush])
+@pytest.mark.parametrize(
+    ("attribute", "value"), [(name, value) for name in INJECTED for value in INJECTED[name]]
+)
+def test_what_no_cookie_can_have_is_an_error_and_no_header(mode, view, attribute, value):
+    class Careless(SessionMiddleware):
+        def cookie_name(self, request):
+            return value if attribute == "name" else super().cookie_name(request)
+
+        def cookie_attributes(self, request):
+            own = {} if attribute == "name" else {attribute: value}
+            return {**super().cookie_attributes(request), **own}
+
+    request = RequestFactory().get("/")
+    request.COOKIES[value if attribute == "name" else "sessionid"] = stored()
+    with pytest.raises(ValueError, match=rf"the {attribute} .* must be ") as caught:
+        serve(mode, view, middleware=Careless, request=request)
+    method = "cookie_name()" if attribute == "name" else "cookie_attributes()"
+    assert f"{method} of the session middleware" in str(caught.value)
+    assert repr(value) in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["shop", "/m\xfc"])
+def test_what_the_settings_say_is_left_to_the_checks(mode, path):
+    with override_settings(SESSION_COOKIE_PATH=path):
+        assert serve(mode, change).cookies["sessionid"]["path"] == path
+
+
 def test_no_saving_for_some_requests(mode):
     class ReadOnly(SessionMiddleware):
         def decide(self, request, response, state):
