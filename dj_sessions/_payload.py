@@ -7,11 +7,12 @@ import logging
 import pickle
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, NoReturn, Protocol
 
 from django.core import signing
 
-from dj_sessions import _signing
+from dj_sessions import _log_rate, _signing
 from dj_sessions.exceptions import SessionEncodeError
 
 _security = logging.getLogger("django.security.SuspiciousSession")
@@ -125,8 +126,8 @@ def _loads(data: bytes, serializer: Callable[[], Serializer]) -> Any:
 
 
 def report_corruption(reason: str) -> None:
-    """Log that the data of a session is worthless, and why."""
-    _security.warning("Session data corrupted: %s", reason)
+    """Log that the data of a session is worthless, and why; of many in a minute, how many."""
+    _log_rate.corruptions.admit(partial(_security.warning, "Session data corrupted: %s"), reason)
 
 
 def raise_encode_error(

@@ -51,6 +51,7 @@ from django.db.models import signals
 from django.test import override_settings
 from django.test.utils import setup_databases, teardown_databases
 
+from dj_sessions import _log_rate
 from dj_sessions.backends import cached_db
 from tests import router, services
 from tests.modes import MODES, Mode
@@ -268,3 +269,9 @@ def django_looks_again_for_the_directory_of_its_files() -> Iterator[None]:
     yield
     if "_storage_path" in vars(DjangoFileStore):
         del DjangoFileStore._storage_path
+
+
+@pytest.fixture(autouse=True)
+def each_test_has_its_own_minute_of_log_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of corrupt sessions a process logs so many in a minute."""
+    monkeypatch.setattr(_log_rate, "corruptions", _log_rate.LogRate())

@@ -20,7 +20,7 @@ from django.core.management import get_commands, load_command_class
 from django.test import override_settings
 from django.utils.module_loading import import_string
 
-from dj_sessions import _forward, _keys, checks
+from dj_sessions import _forward, _keys, _log_rate, checks
 from dj_sessions.backends import file, signed_cookies, stored
 from dj_sessions.conf import SessionSettings, conf
 from testproject import environment
@@ -224,6 +224,8 @@ def test_the_documented_differences_are_those_that_the_differential_tests_allow(
         ("concurrency", f"by default {SessionSettings().SESSION_CONFLICT_TIMEOUT} seconds"),
         ("engines", f"more than {signed_cookies.COOKIE_LIMIT:,} bytes"),
         ("differences", f"removes {stored.PURGE_BATCH} at a time"),
+        ("differences", f"more than {_log_rate.MOST} in a minute"),
+        ("security", f"the first {_log_rate.MOST} in {_log_rate.SECONDS} seconds"),
         ("differences", f"more than {signed_cookies.COOKIE_LIMIT:,} bytes"),
         ("differences", {3600: "an hour ago"}[file.ORPHAN_AGE]),
         ("security", f"{len(_keys.new_key())} characters of `0-9a-z`"),

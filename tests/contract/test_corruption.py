@@ -12,6 +12,7 @@ from django.core.cache.backends.base import InvalidCacheKey
 from django.core.signing import TimestampSigner, b64_encode
 from django.test import override_settings
 
+from dj_sessions import _log_rate
 from dj_sessions.backends._caches import swap_of
 from tests.contract.visits import visit
 
@@ -209,3 +210,17 @@ def test_a_file_that_django_has_just_created_is_an_empty_session(save, spoil, re
     session = reopen(spoil(save(colour="green"), ""))
     assert dict(session.items()) == {}
     assert caplog.records == []
+
+
+@pytest.mark.stores("db", "cache", "file", "signed_cookies")
+def test_of_many_payloads_in_a_minute_the_first_are_logged_and_the_others_counted(
+    store, save, spoil, reopen, caplog
+):
+    """Whoever sends cookies can forge one with each request."""
+    key = spoil(save(colour="green"), "a forged payload")
+    for _ in range(50):
+        assert reopen(key).get("colour") is None
+    lines = [record.getMessage() for record in caplog.records if record.name == LOGGER]
+    assert len(lines) == _log_rate.MOST + 1
+    assert all(line.startswith("Session data corrupted: ") for line in lines)
+    assert "the others are counted" in lines[-1]
