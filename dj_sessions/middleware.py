@@ -17,6 +17,7 @@ from django.utils.deprecation import MiddlewareMixin
 from dj_sessions import _cookies
 from dj_sessions._cookies import CookieAttributes
 from dj_sessions._modes import Mode, finish, in_async, in_sync
+from dj_sessions._error_reports import ReportFilter
 from dj_sessions._policy import Decision, State
 from dj_sessions._policy import decide as decide_by_rules
 from dj_sessions._twins import Twinned, replacement, twin_of
@@ -51,6 +52,7 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         MiddlewareMixin.__init__(self, get_response)
         self.SessionStore = import_module(conf.SESSION_ENGINE).SessionStore
+        self._report_filter = ReportFilter(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.async_mode:
@@ -98,6 +100,7 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
 
     def process_request(self, request: HttpRequest) -> None:
         """Attach a session, not yet loaded, to the request."""
+        request.exception_reporter_filter = self._report_filter  # type: ignore[assignment]
         request.session = self.SessionStore(self.get_session_key(request))
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from typing import Final, ParamSpec, TypeVar
 from django.core.cache import BaseCache, caches
 from django.core.cache.backends.base import InvalidCacheKey
 from django.core.signals import setting_changed
+
+from dj_sessions.backends import _errors
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -70,12 +73,18 @@ class Outage:
         self, action: str, cache: BaseCache, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs
     ) -> R | None:
         """Return what ``call`` returns, or None if it raised, which is logged."""
+        outer = sys.exception()
         try:
             result = call(*args, **kwargs)
         except InvalidCacheKey:  # no outage ends that
             raise
-        except Exception:  # noqa: BLE001 # caches share no class of errors; it is logged
-            self._failed(action, cache)
+        except Exception as error:  # caches share no class of errors; it is logged
+            if self._is_to_be_logged():
+                arguments = *args, *getattr(call, "args", ())
+                said = _errors.to_log(error, outer, arguments)
+                # Django's message, word for word; the cache in it has another address each time.
+                extra = {"cache_alias": self.alias}
+                logger.error(f"Error {action} cache (%s)", cache, exc_info=said, extra=extra)
             return None
         if self._failures or self._has_to_tell:
             self._answers_again(cache)
@@ -159,16 +168,16 @@ class Outage:
         if teller is not None:
             teller.join(LEAVE_TIMEOUT)
 
-    def _failed(self, action: str, cache: BaseCache) -> None:
+    def _is_to_be_logged(self) -> bool:
+        """Note that the cache failed; tell whether that is to be said, or was a moment ago."""
         with self._lock:
             self._failures += 1
             self._failed_at = time.monotonic()
             if self._failed_at - self._logged_at < LOG_INTERVAL:
-                return
+                return False
             self._logged_at = self._failed_at
             self._is_announced = True
-        # Django's message, word for word; the cache in it has another address in each process.
-        logger.exception(f"Error {action} cache (%s)", cache, extra={"cache_alias": self.alias})
+        return True
 
     def _answers_again(self, cache: BaseCache) -> None:
         # A cache that can be read and not written shall not cost each reader the wait.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import traceback
 import weakref
 import zlib
 from contextlib import contextmanager
@@ -11,7 +12,8 @@ from importlib import import_module
 from unittest import mock
 
 import pytest
-from django.core.cache import InvalidCacheBackendError, caches
+from django.conf import settings
+from django.core.cache import CacheKeyWarning, InvalidCacheBackendError, InvalidCacheKey, caches
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from django.test import override_settings
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -116,3 +118,30 @@ def test_a_cache_that_ignores_its_errors_does_not_hide_what_it_did_not_take(stor
         assert cache.set("name", 1) is None
         with pytest.raises((RedisConnectionError, LookupError)):
             swap.void_copy(names, swap.encode("mark"), 60)
+
+
+@pytest.mark.stores("cache", "cached_db", cache="memcached")
+def test_what_a_cache_has_against_a_name_is_said_without_the_session_key(store, save, reopen):
+    key = save(colour="green")
+    longer = {name: dict(options) for name, options in settings.CACHES.items()}
+    longer[store.cache]["KEY_PREFIX"] = "x" * 240
+    with override_settings(CACHES=longer), pytest.raises(InvalidCacheKey) as caught:
+        reopen(key).get("colour")
+    said = "".join(traceback.format_exception(caught.value))
+    assert "the name of a session (longer than 250)" in said
+    assert key not in said
+
+
+@pytest.mark.stores("cache", "cached_db", cache=("locmem", "redis"))
+def test_a_warning_of_a_name_has_no_session_key(store, save, reopen):
+    key = save(colour="green")
+    longer = {name: dict(options) for name, options in settings.CACHES.items()}
+    longer[store.cache]["KEY_PREFIX"] = "x" * 240
+    with (
+        override_settings(CACHES=longer),
+        pytest.warns(CacheKeyWarning) as caught,
+    ):
+        assert reopen(key).get("colour") == (None if store.kind == "cache" else "green")
+    said = [str(warning.message) for warning in caught]
+    assert any("the name of a session (longer than 250)" in text for text in said)
+    assert not any(key in text for text in said)

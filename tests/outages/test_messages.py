@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import threading
 import time
+import traceback
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from unittest import mock
 
 import pytest
+from django.views.debug import ExceptionReporter
 
 from dj_sessions.backends import _outage
+from dj_sessions.backends._caches import Names
 from dj_sessions.backends._outage import Message, Outage
 
 MOST = 3
@@ -183,3 +187,48 @@ def test_the_log_has_django_s_words_and_the_alias(outage, caplog):
     [record] = caplog.records
     assert record.getMessage() == "Error saving to cache (the cache)"
     assert record.cache_alias == "default"
+
+
+NAME = "django.contrib.sessions.cached_db" + "0a" * 16  # not as the report quotes this line
+
+
+def fail_with(name, *rest):
+    entry = f":1:{name}"
+    try:
+        raise OSError(f"no file {entry!r}")
+    except OSError as error:
+        raise ConnectionError(f"refused {entry}") from error
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda outage: outage.guard("reading from", "cache", fail_with, NAME),
+        lambda outage: outage.guard("saving to", "cache", partial(fail_with, NAME), {}),
+        lambda outage: outage.guard("saving to", "cache", partial(fail_with, *Names(NAME, "", ""))),
+    ],
+    ids=["argument", "prepared", "names"],
+)
+def test_the_log_of_an_outage_names_no_entry(outage, caplog, call):
+    """The name has the session key in it; a report by mail shows what frames hold."""
+    call(outage)
+    [record] = caplog.records
+    assert NAME not in caplog.text
+    assert "ConnectionError: refused :1:…" in caplog.text
+    report = ExceptionReporter(None, *record.exc_info).get_traceback_html()
+    assert NAME not in report
+    assert "fail_with" in report
+
+
+def test_the_log_of_an_outage_leaves_an_error_alone_that_is_handled_meanwhile(outage, caplog):
+    def view():
+        colour = "green"
+        raise LookupError(f"not {colour}")
+
+    try:
+        view()
+    except LookupError as error:
+        outage.guard("reading from", "cache", fail)
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    assert frames[-1].f_locals == {"colour": "green"}
+    assert "not green" not in caplog.text

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import marshal
+import warnings
 from typing import Any, Final, NamedTuple
 from weakref import proxy
+
+from django.core.cache import BaseCache
+from django.core.cache.backends.base import (
+    CacheKeyWarning,
+    InvalidCacheKey,
+    memcache_key_warnings,
+)
 
 from dj_sessions import _signing
 from dj_sessions._payload import UNREADABLE_PICKLE
@@ -120,7 +128,7 @@ class CacheSwap:
     def full(self, names: Names) -> list[Any]:
         """Return the names as the cache has them; the longest, of the voucher, is checked."""
         make = self.cache.make_key
-        voucher = self.cache.make_and_validate_key(names.voucher)
+        voucher = full_name(self.cache, names.voucher)
         return [make(names.copy), voucher, make(names.generation)]
 
 
@@ -128,6 +136,28 @@ def _is_expected(current: Any, expected: Any) -> bool:
     if current is None or expected is None:
         return current is expected
     return _snapshot.is_same(expected, current)
+
+
+def full_name(cache: Any, name: str) -> Any:
+    """Return the name as the cache has it; what it has against that, it says without the name."""
+    kind = cache.__class__  # and not type(), which of a weak reference is another
+    if kind.make_and_validate_key is not BaseCache.make_and_validate_key:
+        return cache.make_and_validate_key(name)
+    full = cache.make_key(name)
+    if kind.validate_key is BaseCache.validate_key:
+        for objection in memcache_key_warnings(full):
+            warnings.warn(_without(full, objection), CacheKeyWarning, stacklevel=2)
+        return full
+    try:
+        cache.validate_key(full)
+    except InvalidCacheKey as error:
+        raise InvalidCacheKey(_without(full, str(error))) from None
+    return full
+
+
+def _without(name: str, text: str) -> str:
+    """Return ``text`` without the name of a session's entry: it has the session key in it."""
+    return text.replace(repr(name), "the name of a session").replace(name, "…")
 
 
 def digest(content: bytes) -> str:

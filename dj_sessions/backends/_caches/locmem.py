@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dj_sessions.backends import _snapshot
-from dj_sessions.backends._caches.any import CacheSwap, Names, digest
+from dj_sessions.backends._caches.any import CacheSwap, Names, digest, full_name
 
 
 class LocMemSwap(CacheSwap):
@@ -17,12 +17,12 @@ class LocMemSwap(CacheSwap):
         return digest(raw)
 
     def read(self, key: str) -> Any:
-        name = self.cache.make_and_validate_key(key)
+        name = full_name(self.cache, key)
         with self.cache._lock:
             return self._used(name)
 
     def swap(self, key: str, raw: Any, expected: Any, age: int) -> bool:
-        name = self.cache.make_and_validate_key(key)
+        name = full_name(self.cache, key)
         with self.cache._lock:
             current = self._current(name)
             if current is None or not (expected is None or _snapshot.is_same(expected, current)):
@@ -31,7 +31,7 @@ class LocMemSwap(CacheSwap):
             return True
 
     def take(self, key: str, expected: Any) -> bool:
-        name = self.cache.make_and_validate_key(key)
+        name = full_name(self.cache, key)
         with self.cache._lock:
             current = self._current(name)
             if current is None or not _snapshot.is_same(expected, current):

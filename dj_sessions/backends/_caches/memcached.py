@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.utils.functional import cached_property
 
 from dj_sessions.backends import _snapshot
-from dj_sessions.backends._caches.any import CacheSwap, Names
+from dj_sessions.backends._caches.any import CacheSwap, Names, full_name
 
 #: Each attempt fails because somebody else's mark was stored, so a few may follow each other.
 MARK_ATTEMPTS: Final = 16
@@ -113,7 +113,7 @@ class MemcachedSwap(CacheSwap):
         return bool(store(name, self.decode(raw), *version, expire=timeout, noreply=False))
 
     def _name(self, key: str) -> Any:
-        return self.cache.make_and_validate_key(key)
+        return full_name(self.cache, key)
 
     def _node(self, name: Any) -> Any:
         """Return the client of the server that ``name`` belongs to, whether it answers or not."""

@@ -13,7 +13,7 @@ from django.core.cache.backends.redis import RedisSerializer
 from django.utils.functional import cached_property
 
 from dj_sessions.backends._caches._connections import kept_client, quick_client
-from dj_sessions.backends._caches.any import CacheSwap, Names, digest
+from dj_sessions.backends._caches.any import CacheSwap, Names, digest, full_name
 
 #: Writes where the old value is as expected; an age that is over forgets the entry.
 SWAP: Final = """
@@ -109,7 +109,7 @@ class RedisSwap(CacheSwap):
         self._run(self._void_copy, self.full(names), [mark, int(age), *kept])
 
     def name(self, key: str) -> Any:
-        return self.cache.make_and_validate_key(key)
+        return full_name(self.cache, key)
 
     @cached_property
     def client(self) -> Any:
@@ -168,4 +168,4 @@ class IgnoringSwap(CacheSwap):
     def void_copy(self, names: Names, mark: Any, age: int, keep: tuple[Any, ...] = ()) -> None:
         super().void_copy(names, mark, age, keep)
         if self.read(names.voucher) not in (mark, *keep):
-            raise LookupError(f"The cache did not take {names.voucher!r}.")
+            raise LookupError("The cache did not take what it was told of a session.")
