@@ -29,6 +29,8 @@ class Purge:
 
     #: How many may still be removed; None: all.
     left: int | None = None
+    #: Whether a batch may be of any size.
+    is_free: bool = False
 
     def batches(self, size: int | None = None, limit: int | None = None) -> Iterator[Batch]:
         """Remove up to ``limit`` sessions (None: all), ``size`` at a time (None: what suits).
@@ -36,6 +38,7 @@ class Purge:
         Yields after each batch; whoever iterates waits for as long as the batch asks.
         """
         suitable, left = PURGE_BATCH, limit
+        self.is_free = size is None and limit is None
         while left is None or left > 0:
             self.left = left
             started = monotonic()

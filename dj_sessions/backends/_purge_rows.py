@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, cast
 
 from django.db import DatabaseError, connections, transaction
 from django.db.models import F, QuerySet
 
 from dj_sessions.backends._purge import Batch, Purge
+from dj_sessions.backends._purge_blocks import Walk, walk_of
+from dj_sessions.backends._purge_deletes import delete_at_once, delete_bare
 from dj_sessions.backends._purge_errors import is_held, may_pass
 from dj_sessions.backends._transactions import can_be_locked, has_outer_joins, is_inside
 from dj_sessions.backends._watched import goes_alone
@@ -44,8 +46,8 @@ WINDOW: Final = 1_000_000
 #: How many of their keys are held in memory.
 KEYS: Final = 20_000
 
-#: Milliseconds that PostgreSQL waits for a row that others hold, before it is left out.
-LOCK_WAIT: Final = 20
+#: The keys and dates of rows to remove.
+_Found: TypeAlias = list[tuple[Any, datetime]]
 
 
 class RowPurge(Purge):
@@ -69,6 +71,8 @@ class RowPurge(Purge):
         self._unread: QuerySet[Any] | None = None
         self._keys: list[Any] = []
         self._is_dense = False
+        self._walk: Walk | None = None
+        self._is_walk_chosen = False
 
     def step(self, size: int) -> Batch:
         return self._retried(self._way(), size)
@@ -83,8 +87,9 @@ class RowPurge(Purge):
         ):
             if not self._may_give_up():
                 return self._remove_locked
-            is_clustered = self._connection.vendor == "mysql"
-            return self._remove_clustered if is_clustered else self._remove_range
+            if self._connection.vendor == "mysql":
+                return self._remove_clustered
+            return self._remove_walking if self._walks() else self._remove_range
         if self._bare and features.allow_sliced_subqueries_with_in:
             return self._remove_in_one_statement
         return self._remove_touched
@@ -95,16 +100,41 @@ class RowPurge(Purge):
         knows = self._connection.vendor == "postgresql" or is_mariadb
         return self._bare and knows and not self._is_inside()
 
+    def _walks(self, *, in_any_order: bool = False) -> bool:
+        """Tell whether the rows are removed as they lie on the disk: then batches vary.
+
+        It is not asked before the second batch, for which there is none in most runs.
+        """
+        asks = in_any_order or not self._is_walk_chosen
+        if asks and self._walk is None and self.is_free and self._since is not None:
+            self._is_walk_chosen = True
+            connection = self._connection
+            self._walk = walk_of(self._expired, connection, in_any_order=in_any_order)
+        return self._walk is not None
+
+    def _remove_walking(self, size: int) -> Batch:
+        walk = cast("Walk", self._walk)
+        rows = walk.next(size)
+        try:
+            removed = delete_at_once(rows)
+        except DatabaseError as error:
+            if not may_pass(error):
+                raise
+            removed, _ = self._delete_unheld(rows)
+        return Batch(removed, more=walk.goes_on)
+
     def _remove_range(self, size: int) -> Batch:
         """Remove the rows up to a date, which takes half the time of naming each."""
         rows, end = self._up_to_a_date(size)
         if end is not None and end == self._since:  # more than a batch of one date
             return self._remove_locked(size)
         try:
-            removed = self._delete_at_once(rows)
+            removed = delete_at_once(rows)
         except DatabaseError as error:
             if not may_pass(error):
                 raise
+            if self._walks(in_any_order=True):  # another run may be here: away from it
+                return self._remove_walking(size)
             return self._remove_locked(size)  # past the rows that others hold
         self._since = end
         return Batch(removed, more=end is not None)
@@ -150,7 +180,7 @@ class RowPurge(Purge):
         else:
             rows = self._expired.filter(pk__in=keys)
         try:
-            return self._delete_at_once(rows)
+            return delete_at_once(rows)
         except DatabaseError as error:
             if len(keys) == 1 and is_held(error):
                 return 0
@@ -166,31 +196,29 @@ class RowPurge(Purge):
         end = next(iter(dates[size : size + 1]), None)
         return (rows if end is None else rows.filter(expire_date__lt=end)), end
 
-    def _delete_at_once(self, rows: QuerySet[Any]) -> int:
-        """Delete ``rows``; raises DatabaseError at once if others hold one of them."""
-        if self._connection.vendor == "postgresql":
-            with transaction.atomic(using=self._using), self._connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL lock_timeout = {LOCK_WAIT}")
-                return _delete_bare(rows)
-        with self._connection.execute_wrapper(_without_waiting):
-            return _delete_bare(rows)
-
     def _remove_locked(self, size: int) -> Batch:
+        rows = self._from_last(self._expired).order_by("expire_date")
+        removed, found = self._delete_unheld(rows, size)
+        return self._batch(removed, found, size)
+
+    def _delete_unheld(self, rows: QuerySet[Any], size: int | None = None) -> tuple[int, _Found]:
+        """Delete those of the rows that nobody holds; return how many, and which were found."""
         skips = self._connection.features.has_select_for_update_skip_locked
         with transaction.atomic(using=self._using):
-            found = self._next(self._expired.select_for_update(skip_locked=skips), size)
-            removed = self._delete(found)
-        return self._batch(removed, found, size)
+            free = rows.select_for_update(skip_locked=skips)
+            found = list(free.values_list("pk", "expire_date")[:size])
+            return self._delete(found), found
 
     def _remove_in_one_statement(self, size: int) -> Batch:
         first = self._expired.order_by("expire_date").values("pk")[:size]
         # One statement needs no transaction; inside somebody else's its failure needs a savepoint.
         with transaction.atomic(using=self._using) if self._is_inside() else nullcontext():
-            removed = _delete_bare(self._expired.filter(pk__in=first))
+            removed = delete_bare(self._expired.filter(pk__in=first))
         return Batch(removed, more=removed >= size)
 
     def _remove_touched(self, size: int) -> Batch:
-        found = self._next(self._expired, size)
+        rows = self._from_last(self._expired).order_by("expire_date")
+        found = list(rows.values_list("pk", "expire_date")[:size])
         if not found:
             return Batch(0, more=False)
         with transaction.atomic(using=self._using):
@@ -208,23 +236,18 @@ class RowPurge(Purge):
         """
         return rows if self._since is None else rows.filter(expire_date__gte=self._since)
 
-    def _next(self, rows: QuerySet[Any], size: int) -> list[tuple[Any, datetime]]:
-        """Return the keys and dates of the rows to remove."""
-        ordered = self._from_last(rows).order_by("expire_date")
-        return list(ordered.values_list("pk", "expire_date")[:size])
-
-    def _named(self, found: list[tuple[Any, datetime]]) -> QuerySet[Any]:
+    def _named(self, found: _Found) -> QuerySet[Any]:
         return self._expired.filter(pk__in=[key for key, _ in found])
 
-    def _delete(self, found: list[tuple[Any, datetime]]) -> int:
+    def _delete(self, found: _Found) -> int:
         if not found:
             return 0
         if self._bare:
-            return _delete_bare(self._named(found))
+            return delete_bare(self._named(found))
         self._named(found).delete()
         return len(found)
 
-    def _batch(self, removed: int, found: list[tuple[Any, datetime]], size: int) -> Batch:
+    def _batch(self, removed: int, found: _Found, size: int) -> Batch:
         keys = [key for key, _ in found]
         if keys and keys == self._last:
             raise RuntimeError(
@@ -270,15 +293,3 @@ class RowPurge(Purge):
 
     def total(self) -> int:
         return self.count()
-
-
-def _delete_bare(rows: QuerySet[Any]) -> int:
-    """Send the DELETE alone; the ORM's looks for relations first and adds a transaction."""
-    return rows._raw_delete(rows.db)
-
-
-def _without_waiting(execute: Any, sql: str, *rest: Any) -> Any:
-    """Send a statement that MariaDB gives up at once if others hold a row of it."""
-    # Nor is a long list to become a subquery, which would have the rows read in another way.
-    settings = "innodb_lock_wait_timeout=0, in_predicate_conversion_threshold=0"
-    return execute(f"SET STATEMENT {settings} FOR {sql}", *rest)

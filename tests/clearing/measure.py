@@ -8,6 +8,9 @@ expired rows, starts a process that loads and saves live sessions, one after the
 memory of the command, and the saves beside it: how many, the slowest and the 99th percentile in
 milliseconds, and the errors. `--listen` adds a receiver of `post_delete`.
 
+`--scattered` has the rows lie in no order, as in a table whose removed rows gave way to new ones.
+`--times` N runs so many commands at once, of which the slowest is told.
+
 The database `file` is a directory, where TMPDIR says, with a file for each row. `--live` has these
 files be of sessions that have not expired.
 """
@@ -41,7 +44,12 @@ MONTH = 30 * 24 * HOUR
 BREATH = 0.002
 NAME = f"dj_sessions_clearing_{os.getpid()}"
 
-#: Rows lie in the order in which they were last saved, which is that of their expiry.
+#: Rows lie in the order in which they were last saved, which is that of their expiry, or in none.
+ORDERS = {
+    "sqlite": ("i", "random()"),
+    "postgres": ("i", "random()"),
+    "mariadb": ("seq", "rand()"),
+}
 FILL = {
     "sqlite": """
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
@@ -49,17 +57,17 @@ FILL = {
         SELECT lower(hex(randomblob(16))), '{data}',
                strftime('%Y-%m-%d %H:%M:%f', 'now',
                  '-' || (60 + ({rows} - i) * {step}) || ' seconds')
-        FROM n""",
+        FROM n ORDER BY {order}""",
     "postgres": """
         INSERT INTO django_session (session_key, session_data, expire_date)
         SELECT md5(i::text || random()::text), '{data}',
                now() - (60 + ({rows} - i) * {step}) * interval '1 second'
-        FROM generate_series(1, {rows}) AS i""",
+        FROM generate_series(1, {rows}) AS i ORDER BY {order}""",
     "mariadb": """
         INSERT INTO django_session (session_key, session_data, expire_date)
         SELECT md5(concat(seq, rand())), '{data}',
                utc_timestamp(6) - interval (60 + ({rows} - seq) * {step}) second
-        FROM seq_1_to_{rows}""",
+        FROM seq_1_to_{rows} ORDER BY {order}""",
 }
 
 
@@ -123,7 +131,7 @@ def set_up(package: str, at: dict[str, Any]) -> None:
 # -- the processes
 
 
-def prepare(rows: int, kind: str, live: bool) -> None:
+def prepare(rows: int, kind: str, live: bool, scattered: bool) -> None:
     from django.conf import settings
     from django.core.management import call_command
     from django.db import connection
@@ -135,7 +143,8 @@ def prepare(rows: int, kind: str, live: bool) -> None:
         return
     call_command("migrate", verbosity=0)
     with connection.cursor() as cursor:
-        cursor.execute(FILL[kind].format(rows=rows, data=data, step=MONTH / rows))
+        order = ORDERS[kind][scattered]
+        cursor.execute(FILL[kind].format(rows=rows, data=data, step=MONTH / rows, order=order))
         if kind != "mariadb":
             cursor.execute("ANALYZE")
 
@@ -216,6 +225,8 @@ def measure(
     *,
     listen: bool = False,
     live: bool = False,
+    scattered: bool = False,
+    times: int = 1,
     options: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the figures of one run; `options` are for our command."""
@@ -224,7 +235,8 @@ def measure(
         with tempfile.TemporaryDirectory() as directory:
             at = json.dumps(configuration(database, Path(directory)))
             common = ["--package", package, "--at", at, "--rows", str(rows), database]
-            with child("prepare", *common, *["--live"] * live) as preparer:
+            kind = [*["--live"] * live, *["--scattered"] * scattered]
+            with child("prepare", *common, *kind) as preparer:
                 assert preparer.wait() == 0
             with child("save", *common) as saver:
                 assert saver.stdout is not None
@@ -232,8 +244,9 @@ def measure(
                 time.sleep(0.5)
                 extra = ["--listen"] * listen + [f"--option={option}" for option in options]
                 try:
-                    with child("clear", *common, *extra) as clearer:
-                        done = json.loads(clearer.communicate()[0])
+                    clearers = [child("clear", *common, *extra) for _ in range(times)]
+                    ends = [json.loads(clearer.communicate()[0]) for clearer in clearers]
+                    done = max(ends, key=lambda end: end["seconds"])
                 finally:
                     saver.terminate()
                 saved = json.loads(saver.communicate()[0])
@@ -264,6 +277,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--listen", action="store_true")
     parser.add_argument("--live", action="store_true", help="with file: none has expired")
+    parser.add_argument("--scattered", action="store_true", help="rows that lie in no order")
+    parser.add_argument("--times", type=int, default=1, help="commands at once")
     parser.add_argument("--package", choices=PACKAGES)
     parser.add_argument("--option", action="append", default=[], help="of our command")
     parser.add_argument("--role", choices=["prepare", "save", "clear"], help=argparse.SUPPRESS)
@@ -277,6 +292,8 @@ def main() -> None:
                     *(package, database, chosen.rows),
                     listen=chosen.listen,
                     live=chosen.live,
+                    scattered=chosen.scattered,
+                    times=chosen.times,
                     options=options,
                 )
                 told = {name: _rounded(figure) for name, figure in figures.items()}
@@ -284,7 +301,7 @@ def main() -> None:
         return
     set_up(chosen.package, json.loads(chosen.at))
     if chosen.role == "prepare":
-        prepare(chosen.rows, chosen.databases[0], chosen.live)
+        prepare(chosen.rows, chosen.databases[0], chosen.live, chosen.scattered)
     elif chosen.role == "save":
         save_until_told()
     else:

@@ -12,7 +12,7 @@ from django.db import OperationalError, connections, transaction
 from django.db.models import signals
 from django.utils import timezone
 
-from dj_sessions.backends import _purge_rows
+from dj_sessions.backends import _purge, _purge_rows
 from tests.counters import statements
 from tests.stores import in_thread
 
@@ -374,3 +374,122 @@ def test_a_query_set_that_keeps_its_rows_is_an_error_and_no_endless_loop(
     monkeypatch.setattr(type(model.objects), "_queryset_class", Keeping)
     with pytest.raises(RuntimeError, match=r"sessions\.Session keeps rows that were deleted"):
         purge(store, 2)
+
+
+# -- rows that lie in no order, on PostgreSQL
+
+
+@pytest.fixture
+def scattered(store):
+    """Make rows on some hundred blocks that lie in the order of `order`, most of them expired."""
+
+    def make(number=8000, order="random()"):
+        with connections[store.database].cursor() as cursor:
+            cursor.execute("SELECT setseed(0.5)")
+            cursor.execute(
+                "INSERT INTO django_session (session_key, session_data, expire_date) "
+                f"SELECT lpad(i::text, 32, 'a'), repeat(md5(i::text), 10), "
+                f"now() + (i - {number}) * interval '1 minute' "
+                f"FROM generate_series(1, {number} + 10) AS i ORDER BY {order}"
+            )
+        return number
+
+    return make
+
+
+def walked(seen):
+    return [sql for sql in seen if sql.startswith("DELETE") and "ctid" in sql]
+
+
+@pytest.mark.stores("db", database="postgres")
+def test_rows_in_no_order_are_removed_block_after_block(store, scattered, model):
+    """In the order of their expiry each batch would read most of the table."""
+    number = scattered()
+    with statements() as seen:
+        removed = purge(store)
+    assert sum(removed) == number
+    assert removed[0] == _purge.PURGE_BATCH
+    assert len(walked(seen)) == len(removed) - 1 > 0
+    assert model.objects.count() == 10
+
+
+@pytest.mark.stores("db", database="postgres")
+@pytest.mark.parametrize(
+    ("order", "size", "limit"),
+    [("i", None, None), ("random()", 1000, None), ("random()", None, 3000)],
+    ids=["in order", "of a chosen size", "up to a limit"],
+)
+def test_other_rows_are_removed_in_the_order_of_their_expiry(
+    store, scattered, model, order, size, limit
+):
+    number = scattered(order=order)
+    with statements() as seen:
+        removed = purge(store, size, limit)
+    assert sum(removed) == min(number, limit or number)
+    assert walked(seen) == []
+    assert size is None or max(removed) == size
+
+
+@pytest.mark.stores("db", database="postgres")
+def test_few_expired_rows_of_many_are_removed_by_the_index(store, scattered, model):
+    number = scattered(40_000)
+    first = timezone.now() - timedelta(minutes=number)
+    live = timezone.now() + timedelta(days=1)
+    model.objects.filter(expire_date__gt=first + timedelta(minutes=600.5)).update(expire_date=live)
+    with statements() as seen:
+        assert purge(store) == [500, 100]
+    assert walked(seen) == []
+
+
+@pytest.mark.stores("db", database="postgres")
+def test_a_row_of_a_block_that_others_hold_is_left_out(store, scattered, model):
+    number = scattered()
+    held = f"{number - 100:a>32}"
+    with transaction.atomic(using=store.database):
+        assert model.objects.select_for_update().get(pk=held)
+        assert sum(in_thread(purge, store)) == number - 1
+    assert model.objects.filter(expire_date__lt=timezone.now()).get().pk == held
+    assert purge(store) == [1]
+
+
+@pytest.mark.stores("db", database="postgres")
+def test_a_row_of_a_block_that_is_renewed_meanwhile_stays(store, scattered, model):
+    number = scattered()
+    renewed = f"{number - 100:a>32}"
+
+    def renew(execute, sql, params, many, context):
+        if walked([sql]):
+            live = timezone.now() + timedelta(hours=1)
+            in_thread(lambda: model.objects.filter(pk=renewed).update(expire_date=live))
+        return execute(sql, params, many, context)
+
+    with connections[store.database].execute_wrapper(renew):
+        assert sum(purge(store)) == number - 1
+    assert model.objects.filter(pk=renewed).exists()
+
+
+@pytest.mark.stores("db", database="postgres")
+def test_two_walks_at_once_share_the_work(store, scattered, model):
+    number = scattered()
+    first = store.SessionStore._start_purge(timezone.now()).batches()
+    removed = [next(first).removed, next(first).removed]
+    removed += in_thread(purge, store)
+    removed += [batch.removed for batch in first]
+    assert sum(removed) == number
+
+
+@pytest.mark.stores("db", database="postgres")
+def test_a_run_that_meets_another_one_goes_elsewhere(store, scattered, model):
+    """Though the rows lie in the order in which both remove them."""
+    number = scattered(order="i")
+    held = model.objects.order_by("expire_date")[number // 2].pk
+    with transaction.atomic(using=store.database):
+        assert model.objects.select_for_update().get(pk=held)
+        removed, sent = in_thread(purge_and_tell, store)
+    assert sum(removed) == number - 1
+    assert walked(sent)
+
+
+def purge_and_tell(store):
+    with statements() as seen:
+        return purge(store), seen
