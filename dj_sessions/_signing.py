@@ -72,13 +72,17 @@ def unsign(text: str, salt: str) -> bytes:
 def signed_at(text: str) -> int:
     """Return when ``text``, whose signature is valid, was signed (epoch seconds)."""
     return signing.b62_decode(text.rsplit(":", 2)[1])
+def secret() -> str | bytes:
+    """Return what tags are made with now."""
+    return settings.SECRET_KEY
+
 
 def tag(content: bytes, salt: str) -> str:
     """Return a text of 96 bits that only the site can make: the same of the same content.
 
     Fallback keys do not count: what is tagged can be had anew.
     """
-    return _signature(content, salt, settings.SECRET_KEY)[:TAG].decode()
+    return _signature(content, salt, secret())[:TAG].decode()
 
 
 def _is_signed(value: bytes, signature: bytes, salt: str) -> bool:

@@ -24,8 +24,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
-from django.conf import settings
-
+from dj_sessions import _signing
 from dj_sessions._payload import UNREADABLE
 from dj_sessions.backends import _outage
 from dj_sessions.backends._caches import CacheSwap, MadeNames, Names, digest, swap_of
@@ -207,7 +206,7 @@ class Copies:
     @property
     def _memory(self) -> tuple[Any, ...]:
         # What a key function makes of it is left out: a wrong word would be found out.
-        cache, secret = self.cache, settings.SECRET_KEY
+        cache, secret = self.cache, _signing.secret()
         place = self.alias, type(self.swap), self.generation, cache.key_prefix, cache.version
         return *place, secret
 

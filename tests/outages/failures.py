@@ -309,7 +309,7 @@ def no_reading_of_files(place: Place) -> Iterator[None]:
     opened, directory = os.open, str(_path(place))
 
     def refuse(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
-        if str(path).startswith(directory) and flags == os.O_RDONLY:
+        if str(path).startswith(directory) and flags & os.O_ACCMODE == os.O_RDONLY:
             raise OSError(errno.EIO, "cannot read")
         return opened(path, flags, *args, **kwargs)
 
