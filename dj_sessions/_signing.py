@@ -72,6 +72,8 @@ def unsign(text: str, salt: str) -> bytes:
 def signed_at(text: str) -> int:
     """Return when ``text``, whose signature is valid, was signed (epoch seconds)."""
     return signing.b62_decode(text.rsplit(":", 2)[1])
+
+
 def secret() -> str | bytes:
     """Return what tags are made with now."""
     return settings.SECRET_KEY

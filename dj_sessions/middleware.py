@@ -16,8 +16,8 @@ from django.utils.deprecation import MiddlewareMixin
 
 from dj_sessions import _cookies
 from dj_sessions._cookies import CookieAttributes
-from dj_sessions._modes import Mode, finish, in_async, in_sync
 from dj_sessions._error_reports import ReportFilter
+from dj_sessions._modes import Mode, finish, in_async, in_sync
 from dj_sessions._policy import Decision, State
 from dj_sessions._policy import decide as decide_by_rules
 from dj_sessions._twins import Twinned, replacement, twin_of
