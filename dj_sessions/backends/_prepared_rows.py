@@ -16,14 +16,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import CharField, DateTimeField, Field, Model, TextField
 
 from dj_sessions import _forward
-from dj_sessions.backends._rows import (
-    TEXTS,
-    RowRecord,
-    Rows,
-    finds_every_row,
-    incomparable,
-    manager_of,
-)
+from dj_sessions.backends._comparable import TEXTS, incomparable
+from dj_sessions.backends._rows import RowRecord, Rows, finds_every_row, manager_of
 from dj_sessions.backends._transactions import breaking, savepoint
 from dj_sessions.backends._watched import (
     Reason,

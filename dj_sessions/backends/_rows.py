@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any, Final
 
 from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import CharField, F, Func, Manager, Model, Q, QuerySet, TextField, Value
+from django.db.models import F, Func, Manager, Model, Q, QuerySet, Value
 
 from dj_sessions import _forward
+from dj_sessions.backends._comparable import keeps_payloads
 from dj_sessions.backends._purge_errors import is_overtaken
 from dj_sessions.backends._record import Record
 from dj_sessions.backends._swap import Swap
@@ -24,24 +24,13 @@ from dj_sessions.backends._transactions import (
     savepoint,
 )
 from dj_sessions.backends._watched import (
-    Reason,
     columns,
     delete_is_watched,
     goes_alone,
     has_parents,
     load_is_heard,
-    own_loading,
     save_is_watched,
 )
-
-#: Databases whose SQL is known to fit, and where a long text can be compared with.
-VENDORS: Final = ("sqlite", "postgresql", "mysql")
-
-#: Fields that have nothing to prepare in a text.
-TEXTS: Final = (CharField, TextField)
-
-#: MySQL's CLIENT_FOUND_ROWS: an UPDATE counts the rows that it found, not those that it changed.
-FOUND_ROWS: Final = 2
 
 #: Models whose ``save()`` was seen to send an UPDATE of its own, which cannot be told to compare.
 SAVING_PAST_THE_ORM: Final[set[type[Model]]] = set()
@@ -288,26 +277,3 @@ def _is_same(row: Any, expected: str | None, now: datetime) -> bool:
 def _update(rows: QuerySet[Any], **values: Any) -> int:
     """Send an UPDATE, as ``save()`` does: past the ``update()`` of a model's own query set."""
     return QuerySet.update(rows, **values)
-
-
-@cache
-def keeps_payloads(model: Any, using: str, vendor: str) -> bool:
-    """Tell whether a payload is stored as it is loaded, so that the database can compare it."""
-    return not any(incomparable(model, using, vendor))
-
-
-def incomparable(model: Any, using: str, vendor: str) -> Iterator[Reason]:
-    """Yield why the database cannot compare a payload with one that was loaded."""
-    if vendor not in VENDORS:
-        yield Reason("database", using)
-    if type(field := model._meta.get_field("session_data")) not in TEXTS:
-        yield Reason("field", field)
-    yield from own_loading(model)
-    if vendor == "mysql" and not _counts_found_rows(connections[using]):
-        yield Reason("found rows", using)
-
-
-def _counts_found_rows(connection: Any) -> bool:
-    """Tell whether MariaDB counts a row that an UPDATE leaves as it was: a site may have it not."""
-    flags = connection.get_connection_params().get("client_flag", FOUND_ROWS)
-    return bool(flags & FOUND_ROWS)
