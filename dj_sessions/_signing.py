@@ -69,6 +69,11 @@ def unsign(text: str, salt: str) -> bytes:
     return unpack(packed)
 
 
+def has_old_keys() -> bool:
+    """Return whether what other keys have signed counts as well, as while they are changed."""
+    return any(settings.SECRET_KEY_FALLBACKS)
+
+
 def signed_at(text: str) -> int:
     """Return when ``text``, whose signature is valid, was signed (epoch seconds)."""
     return signing.b62_decode(text.rsplit(":", 2)[1])

@@ -54,6 +54,11 @@ class SessionSettings:
         return getattr(settings, "SESSION_FILE_FSYNC", False)
 
     @property
+    def SESSION_CONFLICT_TIMEOUT(self) -> int | float:
+        """Seconds for which a save that meets others' changes is tried again; 10 by default."""
+        return getattr(settings, "SESSION_CONFLICT_TIMEOUT", 10)
+
+    @property
     def SESSION_COOKIE_AGE(self) -> int:
         """Lifetime of a session in seconds."""
         return _now("SESSION_COOKIE_AGE")
@@ -97,11 +102,6 @@ class SessionSettings:
     def SESSION_SAVE_EVERY_REQUEST(self) -> bool:
         """Whether each request saves the session and renews its cookie."""
         return _now("SESSION_SAVE_EVERY_REQUEST")
-
-    @property
-    def SESSION_CONFLICT_TIMEOUT(self) -> float:
-        """Seconds for which a save that meets others' changes is tried again; 10 by default."""
-        return getattr(settings, "SESSION_CONFLICT_TIMEOUT", 10)
 
     @property
     def USE_TZ(self) -> bool:

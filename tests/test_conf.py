@@ -13,7 +13,7 @@ import dj_sessions
 from dj_sessions.conf import SessionSettings, conf
 
 # Ours, with their defaults.
-OWN = {"SESSION_FILE_FSYNC": False}
+OWN = {"SESSION_FILE_FSYNC": False, "SESSION_CONFLICT_TIMEOUT": 10}
 
 NAMES = [name for name, value in vars(SessionSettings).items() if isinstance(value, property)]
 
@@ -24,6 +24,7 @@ OTHER = {
     "SESSION_CACHE_ALIAS": "sessions",
     "SESSION_FILE_PATH": Path("/var/sessions"),
     "SESSION_FILE_FSYNC": True,
+    "SESSION_CONFLICT_TIMEOUT": 2.5,
     "SESSION_COOKIE_AGE": 60,
     "SESSION_COOKIE_DOMAIN": "example.com",
     "SESSION_COOKIE_HTTPONLY": False,

@@ -55,7 +55,7 @@ def test_a_conflict_says_how_often_and_that_nothing_is_stored():
     error = exceptions.SessionConflict(8)
     assert error.attempts == 8
     assert "8 attempts" in str(error)
-    assert "nothing of this save is stored" in str(error)
+    assert "Nothing of this save is stored" in str(error)
 
 
 def test_an_encode_error_says_where_what_and_what_to_do():

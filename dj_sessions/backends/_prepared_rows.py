@@ -128,17 +128,17 @@ class PreparedRows(Rows):
         return self._write(self._sql.replace, (*values, *named, expected))
 
     def remove(self, key: str, *, own_key: bool = False) -> bool:
-        if not self._goes_unseen():
+        if not self.goes_unseen():
             return super().remove(key, own_key=own_key)
         return self._delete_by(self._sql.remove, self._sql.named(key))
 
     def take(self, key: str, expected: str, now: datetime) -> bool:
-        if not self._goes_unseen():
+        if not self.goes_unseen():
             return super().take(key, expected, now)
         return self._delete_by(self._sql.take, (*self._sql.named(key), expected))
 
     def move(self, key: str, expected: str | None, forward: str, now: datetime) -> bool:
-        if expected is None:
+        if expected is None or not self.goes_unseen():
             return super().move(key, expected, forward, now)
         ended = self._connection.ops.adapt_datetimefield_value(now)
         return self._write(self._sql.move, (forward, ended, *self._sql.named(key), expected))

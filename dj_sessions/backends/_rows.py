@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import F, Func, Manager, Model, Q, QuerySet, Value
+from django.db.models import F, Func, Manager, Model, Q, QuerySet, Value, signals
 
 from dj_sessions import _forward
 from dj_sessions.backends._comparable import keeps_payloads
@@ -26,6 +26,7 @@ from dj_sessions.backends._transactions import (
 from dj_sessions.backends._watched import (
     columns,
     delete_is_watched,
+    delete_watchers,
     goes_alone,
     has_parents,
     load_is_heard,
@@ -195,7 +196,7 @@ class Rows:
 
         An ``own_key`` may be one of several that are equal to MariaDB.
         """
-        if self._goes_unseen():
+        if self.goes_unseen():
             with breaking(self._connection):
                 return bool(self._found(key)._raw_delete(self._using))
         equals_others = own_key and self._connection.vendor == "mysql"
@@ -206,7 +207,7 @@ class Rows:
     def take(self, key: str, expected: str, now: datetime) -> bool:
         """Delete the row that has the payload ``expected``, as ``remove()`` does."""
         same = self._comparing(key, expected, now)
-        if same is not None and self._goes_unseen():
+        if same is not None and self.goes_unseen():
             with breaking(self._connection):
                 return bool(same._raw_delete(self._using))
         with transaction.atomic(using=self._using, savepoint=False):
@@ -218,22 +219,35 @@ class Rows:
             return is_same and self._delete(self._model(session_key=key))
 
     def keeps_forwards(self) -> bool:
-        """Return whether a row may stay to lead to a new key: nobody must see it deleted."""
+        """Return whether a row may stay to lead to a new key, as receivers alone see its end."""
         return (
             finds_every_row(manager_of(self._model))
             and self._keeps_payloads()
-            and self._goes_unseen()
+            and goes_alone(self._model)
+            and all(reason.kind == "signal" for reason in delete_watchers(self._model))
         )
 
     def move(self, key: str, expected: str | None, forward: str, now: datetime) -> bool:
         """Put a forward, which has expired, into the row that has the payload ``expected``."""
-        same = self._comparing(key, expected, now)
-        if same is None:
+        if not self.keeps_forwards():
             return self.remove(key) if expected is None else self.take(key, expected, now)
-        with savepoint(self._connection):
-            return _update(same, session_data=forward, expire_date=now) > 0
+        moved = {"session_data": forward, "expire_date": now}
+        if self.goes_unseen():
+            with savepoint(self._connection):
+                same = self._found(key).filter(**_condition(expected, now))
+                return _update(same, **moved) > 0
+        with transaction.atomic(using=self._using, savepoint=False):
+            row = self._hold(key)
+            if not _is_same(row, expected, now):
+                return False
+            row.is_ended_by_its_store = True
+            told = {"sender": self._model, "instance": row, "using": self._using, "origin": row}
+            signals.pre_delete.send(**told)
+            _update(self._stored(key), **moved)
+            signals.post_delete.send(**told)
+            return True
 
-    def _goes_unseen(self) -> bool:
+    def goes_unseen(self) -> bool:
         """Tell whether the end of a row is one DELETE."""
         return goes_alone(self._model) and not delete_is_watched(self._model)
 

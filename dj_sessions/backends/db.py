@@ -233,7 +233,8 @@ class SessionStore(StoredSession):
 
     def _end(self, key: str, expected: Record | None) -> bool:
         rows = rows_of(self.model, router.db_for_write(self.model))
-        return self._take(key, expected) if rows.keeps_forwards() else self._remove(key)
+        compares = rows.goes_unseen() and rows.keeps_forwards()
+        return self._take(key, expected) if compares else self._remove(key)
 
     def _move(self, key: str, expected: Record | None, forward: str) -> bool:
         rows = rows_of(self.model, router.db_for_write(self.model))

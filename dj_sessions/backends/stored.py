@@ -25,10 +25,9 @@ from functools import partial
 from time import sleep
 from typing import TYPE_CHECKING, Any, Final
 
-from django.conf import settings
 from django.utils import timezone
 
-from dj_sessions import _forward, _keys
+from dj_sessions import _forward, _keys, _signing
 from dj_sessions._merge import ABSENT, LOGIN
 from dj_sessions._modes import Mode, finish, in_sync
 from dj_sessions._twins import driven, in_thread
@@ -214,7 +213,7 @@ class StoredSession(ComparedSession):
         ended, self._ended_login = self._ended_login, ABSENT
         if ended is ABSENT:
             return
-        if settings.SECRET_KEY_FALLBACKS or self._session_cache.get(LOGIN_HASH) == ended:
+        if _signing.has_old_keys() or self._session_cache.get(LOGIN_HASH) == ended:
             self.clear()
             raise SessionEnded("The session was ended while its key was being changed.")
 

@@ -40,6 +40,11 @@ def _is_cookie_name_of_its_own(value: Any) -> bool:
     return value not in (settings.CSRF_COOKIE_NAME, settings.LANGUAGE_COOKIE_NAME)
 
 
+def _is_duration(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and bool(value >= 0)
+
+
 def _is_flag(value: Any) -> bool:
     return value in (True, False, None)  # 1 and 0 equal them
 
@@ -97,6 +102,13 @@ RULES: Final = (
         "page that set it",
         hint="Set SESSION_COOKIE_PATH = '/', or a path such as '/shop/'.",
         id="dj_sessions.W031",
+    ),
+    Rule(
+        setting="SESSION_CONFLICT_TIMEOUT",
+        accepts=_is_duration,
+        problem="is no number of seconds: a save that meets another one cannot be tried again",
+        hint="Set SESSION_CONFLICT_TIMEOUT = 10, or another number of 0 or more, without quotes.",
+        id="dj_sessions.W036",
     ),
     *(
         Rule(

@@ -9,6 +9,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user, update_session_auth_hash
 from django.core.management import call_command
+from django.db.models import signals
 from django.http import HttpResponse
 from django.test import RequestFactory, override_settings
 
@@ -366,3 +367,35 @@ def test_a_logout_that_followed_deletes_the_cookie(two, key, mode):
     one.cycle_key()
     other.flush()
     assert served(mode, other, key).cookies["sessionid"]["max-age"] == 0
+
+
+@pytest.mark.stores("db", "cached_db")
+@pytest.mark.parametrize("sender", [True, False], ids=["of the model", "of all models"])
+def test_receivers_see_the_old_row_end_and_requests_are_led_on(store, two, key, reopen, sender):
+    """Wagtail has a receiver of all models."""
+    model = store.SessionStore.get_model_class()
+    heard = []
+
+    def hear(sender, instance, **kwargs):
+        if sender is model:
+            heard.append((kwargs["signal"], instance.pk))
+
+    one, other = two
+    for signal in (signals.pre_delete, signals.post_delete):
+        signal.connect(hear, sender=model if sender else None)
+    try:
+        one.cycle_key()
+        assert heard == [(signals.pre_delete, key), (signals.post_delete, key)]
+        other.set("mine", 1)
+        other.save()
+        late = reopen(one.raw.session_key)
+        assert late.get("mine") == 1
+        other.flush()
+        assert stored(one, reopen) == {}
+        assert heard[2:] == [
+            (signals.pre_delete, one.raw.session_key),
+            (signals.post_delete, one.raw.session_key),
+        ]
+    finally:
+        for signal in (signals.pre_delete, signals.post_delete):
+            signal.disconnect(hear, sender=model if sender else None)

@@ -15,7 +15,7 @@ from django.db import connection
 from django.test import Client, override_settings
 
 from dj_sessions.backends.db import SessionStore
-from dj_sessions.exceptions import CreateError, UpdateError
+from dj_sessions.exceptions import CreateError, InvalidSessionKey, UpdateError
 from tests.counters import thread_hops
 from tests.docs.pages import docs, example_site
 
@@ -225,3 +225,18 @@ def test_an_async_override_makes_what_is_made_of_steps_hop_by_hop(example, datab
     with thread_hops() as seen:
         async_to_sync(session.acycle_key)()
     assert len(seen) == hops
+
+
+def test_a_session_stands_under_the_key_of_a_gateway(tmp_path, databases):
+    with example_site(tmp_path) as write:
+        write(docs("extending"))
+        shop, store = import_module("shop.baskets"), import_module("shop.gateway").SessionStore
+        shop.start("GW-5f1d3a90", ["tea"])
+        assert store("GW-5f1d3a90")["basket"] == ["tea"]
+        with pytest.raises(CreateError):
+            shop.start("GW-5f1d3a90", [])
+        with pytest.raises(InvalidSessionKey, match="8 characters or more"):
+            shop.start("GW 5f1d3a90", [])
+        new = store()
+        new.save()
+        assert new.session_key.startswith("GW-")
