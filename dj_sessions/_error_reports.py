@@ -14,6 +14,7 @@ from django.template.defaultfilters import pprint
 from django.views import debug
 
 from dj_sessions import _keys
+from dj_sessions.conf import conf
 
 
 class KnowsKeys(Protocol):
@@ -68,7 +69,9 @@ class ReportFilter:
             }
         except Exception:  # noqa: BLE001 # the site's; it may be what is reported
             brought = {*request.COOKIES.values()}
-        texts = {*brought, getattr(getattr(request, "session", None), "_session_key", None)}
+        # Of another path of the site, where cookie_name() answers another name.
+        also = {text for name, text in request.COOKIES.items() if conf.SESSION_COOKIE_NAME in name}
+        texts = {*brought, *also, getattr(getattr(request, "session", None), "_session_key", None)}
         return {text for text in texts if isinstance(text, str) and len(text) >= _keys.MIN_LENGTH}
 
 

@@ -66,8 +66,10 @@ def why_refused(key: object, *, is_custom: bool) -> str:
         f"No session can be stored under the key {shown}, which has {len(str(key))} characters"
     )
     if is_custom:
+        odd = ", ".join(map(repr, sorted(set(_UNSTORABLE.findall(str(key))))[:8]))
         return (
-            f"{refused}. A key of this store has {MIN_LENGTH} characters or more and no more than "
+            f"{refused}{', among them ' if odd else ''}{odd}, and {len(str(key).encode())} bytes. "
+            f"A key of this store has {MIN_LENGTH} characters or more and no more than "
             f"{LONGEST_CUSTOM} bytes, and no white space, control character, '/' or '\\'."
         )
     odd = ", ".join(map(repr, sorted({*str(key)} - {*VALID_KEY_CHARS})[:8]))

@@ -53,9 +53,9 @@ class SessionConflict(Exception):
     def __init__(self, attempts: int) -> None:
         self.attempts = attempts
         super().__init__(
-            f"The session was changed by others during each of {attempts} attempts to save it, "
+            f"Others changed the session during each attempt to save it, {attempts} in all, "
             "until SESSION_CONFLICT_TIMEOUT was over. Nothing of this save is stored. Save again, "
-            "or write to the session less often."
+            "write to the session less often, or give it more time."
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

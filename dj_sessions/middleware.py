@@ -158,6 +158,8 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
             await self._lasts_until_close(mode, session)
             if session.is_empty() != was_empty:
                 decision = self._decide(request, response)
+        if _came_late(session):
+            decision = replace(decision, save=False, set_cookie=False)
         if decision.save and not await self._save(mode, session):
             is_over = self._has_cookie(request) and not _has_moved(session)
             decision = replace(decision, set_cookie=False, delete_cookie=is_over)
@@ -230,6 +232,12 @@ def _is_session(session: Any) -> bool:
 def _has_moved(session: Any) -> bool:
     """Return whether another request has given the session another key meanwhile."""
     return getattr(session, "_was_moved", False) is True
+
+
+def _came_late(session: Any) -> bool:
+    """Return whether a new session would take the place of one whose key has just changed."""
+    ask = getattr(session, "_came_late", None)
+    return ask is not None and ask() is True
 
 
 def _is_made_in_memory(store: Any) -> bool:

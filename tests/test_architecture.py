@@ -47,7 +47,7 @@ ROOMS = {
     "_twins": ("_marks", "_modes"),
     "_signing": (),
     "_forward": ("_signing",),
-    "_error_reports": ("_keys",),
+    "_error_reports": ("_keys", "conf"),
     "_log_rate": (),
     "_payload": ("exceptions", "_log_rate", "_signing"),
     "_alias": (),

@@ -54,7 +54,7 @@ def test_the_tree_in_the_docstring_tells_which_are_django_s():
 def test_a_conflict_says_how_often_and_that_nothing_is_stored():
     error = exceptions.SessionConflict(8)
     assert error.attempts == 8
-    assert "8 attempts" in str(error)
+    assert "8 in all" in str(error)
     assert "Nothing of this save is stored" in str(error)
 
 

@@ -100,8 +100,8 @@ def test_what_others_store_during_each_attempt_ends_in_a_conflict_that_says_so(s
     between(lambda _: save(shelf(key), n=shelf(key)["n"] + 1))
     with pytest.raises(SessionConflict, match="until SESSION_CONFLICT_TIMEOUT was over") as caught:
         session.save()
-    assert caught.value.attempts >= 2
-    assert f"each of {caught.value.attempts} attempts" in str(caught.value)
+    assert caught.value.attempts >= 1
+    assert f"{caught.value.attempts} in all" in str(caught.value)
     assert "colour" not in shelf(key)
 
 

@@ -120,6 +120,7 @@ class ComparedSession(StorageVerbs):
                 mine.stored(record.payload)
                 return
             key, expected = await self._catch_up(mode, key, baseline, record)
+            mine.goes_on()
             await attempts.failed(mode)
 
     async def _swappable(self, mode: Mode, key: str, baseline: Record | None) -> Record | None:

@@ -20,11 +20,11 @@ from dj_sessions.exceptions import SessionConflict
 
 #: Seconds: the first pause is up to so long, each further one up to twice as long as the last.
 FIRST_PAUSE: Final = 0.004
-LONGEST_PAUSE: Final = 0.25
+LONGEST_PAUSE: Final = 0.1
 
-#: Seconds to wait for a turn while nobody leaves. Turns spare work and decide nothing: whoever has
-#: waited goes on without one.
-TURN_TIMEOUT: Final = 0.2
+#: Seconds to wait for a turn without a sign of life from whoever has it. Turns spare work and
+#: decide nothing: whoever has waited goes on without one.
+TURN_TIMEOUT = 1.0
 
 
 class Attempts:
@@ -49,17 +49,17 @@ class Attempts:
 
 
 class _Queue:
-    """Who waits for a session, how many have left, and the payload that was stored last.
+    """Who waits for a session, the signs of life so far, and the payload that was stored last.
 
     ``thread`` is where the first one came from.
     """
 
-    __slots__ = ("left", "stored", "thread", "waiting")
+    __slots__ = ("signs", "stored", "thread", "waiting")
 
     def __init__(self) -> None:
         self.thread = threading.get_ident()
         self.waiting: deque[Future[None]] = deque()
-        self.left = 0
+        self.signs = 0
         self.stored: Any = None
 
 
@@ -77,6 +77,11 @@ class Turn:
         stored = None if self._queue is None else self._queue.stored
         return stored is not None and stored != payload
 
+    def goes_on(self) -> None:
+        """Have those who wait know that this saver is still at it."""
+        if self._queue is not None:
+            self._queue.signs += 1
+
     def stored(self, payload: Any) -> None:
         """Have those who wait know what they will find."""
         if self._queue is not None:
@@ -88,7 +93,7 @@ class Turn:
         if queue is None:
             return
         with _turns.lock:
-            queue.left += 1
+            queue.signs += 1
             if queue.waiting:
                 queue.thread = 0  # whoever is next knows which
                 queue.waiting.popleft().set_result(None)
@@ -135,9 +140,9 @@ async def turn(mode: Mode, key: str, may_wait: Callable[[], bool]) -> Turn:
 
 
 def _wait(queue: _Queue, granted: Future[None]) -> bool:
-    left = -1
-    while left != queue.left:
-        left = queue.left
+    seen = -1
+    while seen != queue.signs:
+        seen = queue.signs
         try:
             granted.result(TURN_TIMEOUT)
         except FutureTimeoutError:
@@ -147,9 +152,9 @@ def _wait(queue: _Queue, granted: Future[None]) -> bool:
 
 
 async def _wait_in_loop(queue: _Queue, granted: Future[None]) -> bool:
-    left, coming = -1, asyncio.wrap_future(granted)
-    while left != queue.left and not coming.done():
-        left = queue.left
+    seen, coming = -1, asyncio.wrap_future(granted)
+    while seen != queue.signs and not coming.done():
+        seen = queue.signs
         await asyncio.wait([coming], timeout=TURN_TIMEOUT)
     return coming.done()
 

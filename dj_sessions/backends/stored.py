@@ -259,6 +259,14 @@ class StoredSession(ComparedSession):
         if (found.data or {}).get(AUTHENTICATED) == target.user:
             await mode(self._remove, self._aremove, found.key)
 
+    def _came_late(self) -> bool:
+        """Return whether this anonymous session would take the place of one whose key has changed.
+
+        The browser has the new key, or is about to get it, by the response of another request.
+        """
+        data = getattr(self, "_session_cache", {})
+        return self._forward is not None and AUTHENTICATED not in data
+
     def _deletes_its_own_way(self) -> bool:
         ours = StoredSession.delete, StoredSession.adelete
         return (type(self).delete, type(self).adelete) != ours

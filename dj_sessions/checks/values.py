@@ -14,6 +14,9 @@ from dj_sessions._cookie_values import is_domain, is_name, is_path, is_samesite
 from dj_sessions.checks._shared import AppConfigs, Messages
 from dj_sessions.conf import conf
 
+#: Seconds.
+DAY: Final = 86400
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
@@ -42,7 +45,7 @@ def _is_cookie_name_of_its_own(value: Any) -> bool:
 
 def _is_duration(value: Any) -> bool:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and bool(value >= 0)
+    return is_number and 0 <= value <= DAY
 
 
 def _is_flag(value: Any) -> bool:
@@ -106,8 +109,9 @@ RULES: Final = (
     Rule(
         setting="SESSION_CONFLICT_TIMEOUT",
         accepts=_is_duration,
-        problem="is no number of seconds: a save that meets another one cannot be tried again",
-        hint="Set SESSION_CONFLICT_TIMEOUT = 10, or another number of 0 or more, without quotes.",
+        problem=f"is no number of seconds from 0 to {DAY}, so a save that meets others fails or "
+        "never ends",
+        hint="Set SESSION_CONFLICT_TIMEOUT = 10 for ten seconds: a number, without quotes.",
         id="dj_sessions.W036",
     ),
     *(

@@ -336,6 +336,25 @@ def test_a_response_that_lost_the_race_leaves_the_cookie_alone(client, two, mode
     assert "sessionid" not in response.cookies
 
 
+def test_nor_does_one_that_writes_into_a_session_of_its_own(client, two, mode, reopen):
+    """Its cookie would take the place of the new key: the visitor would be logged out."""
+    one, _ = two
+    one.cycle_key()
+    response = client().get(f"{mode.url('write')}?visits=1")
+    assert response.status_code == 200
+    assert "sessionid" not in response.cookies
+    assert stored(one, reopen) == {**LOGIN, "colour": "green"}
+
+
+def test_a_login_under_the_old_key_brings_a_cookie_of_its_own(two, key, mode, reopen):
+    one, _ = two
+    one.cycle_key()
+    late = reopen(key)
+    late.cycle_key()
+    late.update(LOGIN)
+    assert served(mode, late, key).cookies["sessionid"].value == late.raw.session_key
+
+
 def test_nor_does_one_that_would_only_have_renewed_it(store, two, key, mode, settings):
     settings.SESSION_SAVE_EVERY_REQUEST = True
     one, other = two

@@ -49,6 +49,7 @@ def in_header(key):
 WAYS = {
     "stock": (SessionMiddleware, in_cookie("sessionid")),
     "another cookie": (AdminCookie, in_cookie("adminsessionid")),
+    "the cookie of another path": (SessionMiddleware, in_cookie("adminsessionid")),
     "a header": (HeaderKey, in_header),
     "a hook that fails": (Broken, in_cookie("adminsessionid")),
 }
