@@ -2,8 +2,8 @@
 
 *Moved* is not *ended*. A request that had loaded the session before its key changed finds the
 forward when it saves, ends the session or changes the key itself. For everybody else there is no
-session: a forward has no data, and each store keeps it as something that has expired, so Django's
-own engines pass over it as well.
+session: a forward has no data. To Django's own engines there is none in the database, one that has
+expired in a file, and an anonymous one in a cache.
 
 The new key is readable to whoever knows the old one, and signed by the site.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from hashlib import shake_256
+from hashlib import sha256, shake_256
 from typing import Any, Final, NamedTuple
 
 from django.core import signing
@@ -27,6 +27,14 @@ MARK: Final = "#moved:"
 AGE: Final = 60
 
 SALT: Final = "dj_sessions.forward"
+
+
+def name(old: str) -> str:
+    """Return the name under which a forward stands where the old key must not be used again.
+
+    It is no session key, and fits the column.
+    """
+    return "#" + sha256(b"dj_sessions.forward" + old.encode()).hexdigest()[:39]
 
 
 class Target(NamedTuple):
@@ -51,15 +59,24 @@ def is_forward_text(payload: object) -> bool:
     return isinstance(payload, str) and payload.startswith(MARK)
 
 
-def is_forward(data: Mapping[str, Any]) -> bool:
-    """Return whether what stands in the place of data is a forward, still leading on or not."""
-    return len(data) == 1 and MARK in data
+def in_data(data: Mapping[str, Any]) -> str | None:
+    """Return the text of a forward that stands in the place of data, if the site has made it.
+
+    A visitor may choose the names that a session holds, and this one as well.
+    """
+    text = data.get(MARK) if len(data) == 1 else None
+    if not is_forward_text(text):
+        return None
+    try:
+        _signing.unsign(str(text).removeprefix(MARK), SALT)
+    except (signing.BadSignature, ValueError):
+        return None
+    return str(text)
 
 
-def target(old: str, data: Mapping[str, Any]) -> Target | None:
+def target(old: str, text: str | None) -> Target | None:
     """Return where a forward leads, or None if it is none, forged or too old."""
-    text = data.get(MARK) if is_forward(data) else None
-    if not isinstance(text, str):
+    if text is None or not is_forward_text(text):
         return None
     signed = text.removeprefix(MARK)
     try:

@@ -17,7 +17,8 @@ nothing in it waits; the async twin is ``driven(save, _save)``: one hop, or in a
 somebody's async override, or a store with async I/O, must be reached.
 
 *Outside.* Where a body has to wait for its turn, or before it tries again, it says so with
-``await outside(mode, …)``: no thread and no event loop is held meanwhile.
+``await outside(mode, …)``. Where the async twin was called, no thread and no event loop is held
+meanwhile; a sync method sleeps.
 
 *Bridges.* When a subclass overrides only the sync twin, the async twin, older in the MRO, is
 replaced by one that calls that subclass's own sync method.

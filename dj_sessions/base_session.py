@@ -20,6 +20,19 @@ __all__ = ["AbstractBaseSession", "BaseSessionManager"]
 _T = TypeVar("_T", bound=DjangoAbstractBaseSession)
 
 
+def without_forwards(rows: models.QuerySet[_T]) -> models.QuerySet[_T]:
+    """Leave out the rows that requests under way may still need to find a session's new key."""
+    if type(rows.model._meta.get_field("session_data")) is not models.TextField:
+        return rows  # it may have no lookups, and keeps no forwards
+    now = timezone.now()
+    needed = models.Q(
+        expire_date__lte=now,
+        expire_date__gt=now - timedelta(seconds=_forward.AGE),
+        session_data__startswith=_forward.MARK,
+    )
+    return rows.filter(~needed)
+
+
 class BaseSessionManager(DjangoBaseSessionManager[_T]):
     """Stores sessions from their data.
 
@@ -27,24 +40,11 @@ class BaseSessionManager(DjangoBaseSessionManager[_T]):
     """
 
     def get_queryset(self) -> models.QuerySet[_T]:
-        """Return the sessions, without the rows that led to a new key a moment ago.
+        """Return the sessions, without the rows that have just begun to lead to a new key.
 
-        After that such a row is one more that has expired.
+        After a minute such a row is one more that has expired.
         """
-        rows = self.with_forwards()
-        if type(self.model._meta.get_field("session_data")) is not models.TextField:
-            return rows  # it may have no lookups, and keeps no forwards
-        now = timezone.now()
-        moved = models.Q(
-            expire_date__lte=now,
-            expire_date__gt=now - timedelta(seconds=_forward.AGE),
-            session_data__startswith=_forward.MARK,
-        )
-        return rows.filter(~moved)
-
-    def with_forwards(self) -> models.QuerySet[_T]:
-        """Return every row, also those that only lead to the new key of a session."""
-        return super().get_queryset()
+        return without_forwards(super().get_queryset())
 
     def encode(self, session_dict: dict[str, Any]) -> str:
         """Return the data as the model's store class writes it."""
@@ -89,6 +89,8 @@ class AbstractBaseSession(DjangoAbstractBaseSession):
         raise NotImplementedError(f"{cls.__qualname__} must provide get_session_store_class()")
 
     def get_decoded(self) -> dict[str, Any]:
-        """Return the data of this session."""
+        """Return the data of this session; none of a row that only leads to its new key."""
+        if _forward.is_forward_text(self.session_data):
+            return {}
         data: dict[str, Any] = self.get_session_store_class()().decode(self.session_data)
         return data

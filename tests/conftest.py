@@ -279,5 +279,5 @@ def each_test_has_its_own_minute_of_log_lines(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture(autouse=True)
 def nobody_waits_long_for_a_save_that_waits_for_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test does between two storage calls of a save has to wait for the turn of that save."""
+    """What a test does between two storage calls of a save waits for the turn of that save."""
     monkeypatch.setattr(_contention, "TURN_TIMEOUT", 0.02)

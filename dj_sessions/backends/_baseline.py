@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,8 +19,8 @@ class Origin(NamedTuple):
 class LoadedData(dict[str, Any]):
     """Data as a store gave it, which knows the record that it was read from.
 
-    So it takes its baseline along into whichever session it is put. Copies and pickles of it are
-    plain dictionaries.
+    So it takes its baseline along into whichever session it is put, as its copies do. A pickle of
+    it is one of a plain dictionary.
     """
 
     __slots__ = ("origin",)
@@ -27,6 +28,14 @@ class LoadedData(dict[str, Any]):
     def __init__(self, data: dict[str, Any], origin: Origin) -> None:
         super().__init__(data)
         self.origin = origin
+
+    def __copy__(self) -> LoadedData:
+        return LoadedData(self, self.origin)
+
+    copy = __copy__
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> LoadedData:
+        return LoadedData(deepcopy(dict(self), memo), self.origin)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (dict(self),)
@@ -86,6 +95,7 @@ class Baseline:
 
     def saved(self, record: Record, commit: Commit | None) -> None:
         """Note that ``record`` is stored, or will be with ``commit``."""
+        self.settle()
         if commit is None:
             self.committed, self._uncommitted = record, []
         else:
@@ -97,8 +107,8 @@ class Baseline:
         while self._uncommitted and self._uncommitted[0].commit.is_done:
             self.committed = self._uncommitted.pop(0).record
 
-    def goes_back_to(self, payload: Any) -> bool:
-        """Return whether ``payload`` is one of ours: then what was saved after it is taken back."""
+    def go_back_to(self, payload: Any) -> bool:
+        """Take back what was saved after ``payload`` if that is ours; return whether it is."""
         records = [self.committed, *(saved.record for saved in self._uncommitted)]
         for number, record in enumerate(records):
             if record is not None and record.payload == payload:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from dj_sessions import _forward
+from dj_sessions import _forward, _signing
 from dj_sessions._merge import LOGIN, changes, take_over
 from dj_sessions._modes import Mode, finish, in_sync
 from dj_sessions._twins import driven
@@ -16,7 +16,7 @@ from dj_sessions.backends._verbs import StorageVerbs
 from dj_sessions.exceptions import UpdateError
 
 #: A key may have changed again; who is led on and on is led nowhere.
-FORWARDS: Final = 4
+FORWARDS: Final = 16
 
 #: Django's name for the user's id, which the session of a visitor has who is logged in.
 AUTHENTICATED: Final = LOGIN[0]
@@ -29,10 +29,12 @@ class Found(NamedTuple):
     record: Record
     data: dict[str, Any] | None
 
+    forward: str | None = None
+
     @property
     def is_forward(self) -> bool:
         """Whether it is no session, but leads to where that is."""
-        return self.data is not None and _forward.is_forward(self.data)
+        return self.forward is not None
 
 
 class ComparedSession(StorageVerbs):
@@ -119,9 +121,9 @@ class ComparedSession(StorageVerbs):
                 baseline.saved(Record(record.payload), self._commit)
                 mine.stored(record.payload)
                 return
-            key, expected = await self._catch_up(mode, key, baseline, record)
             mine.goes_on()
-            await attempts.failed(mode)
+            await attempts.failed(mode)  # before reading: what was read long ago has changed again
+            key, expected = await self._catch_up(mode, key, baseline, record)
 
     async def _swappable(self, mode: Mode, key: str, baseline: Record | None) -> Record | None:
         """Return what the store can compare with, in place of what was loaded."""
@@ -143,7 +145,7 @@ class ComparedSession(StorageVerbs):
         if baseline.committed is None:  # it replaces everything
             baseline.start_from(None)
             return found.key, None
-        if not baseline.goes_back_to(found.record.payload):
+        if not baseline.go_back_to(found.record.payload):
             await self._merge(mode, baseline, found.data, attempted)
             baseline.start_from(found.record)
         return found.key, found.record
@@ -152,7 +154,7 @@ class ComparedSession(StorageVerbs):
         """Return what is stored under ``key``, or where another request has moved it, if at all.
 
         Nobody gets by a forward what the request had not: the session that it leads to must have
-        the login that was loaded. One that was anonymous leads nowhere: its key changes where
+        the very login that was loaded. One that was anonymous leads nowhere: its key changes where
         somebody logs in, and the old one may be known to somebody else.
         """
         found = await self._led_on(mode, await self._stored_now(mode, key))
@@ -166,7 +168,7 @@ class ComparedSession(StorageVerbs):
         for _ in range(FORWARDS):
             if found is None or not found.is_forward:
                 return found
-            target = _forward.target(found.key, found.data or {})
+            target = _forward.target(found.key, found.forward)
             if target is None:
                 return None
             await self._prepare(mode, target.key)
@@ -178,10 +180,11 @@ class ComparedSession(StorageVerbs):
         record = await mode(self._read_latest, self._aread_latest, key)
         if record is None:
             return None
-        found = Found(key, record, self._data(record))
-        if not found.is_forward and await self._expired(mode, record, found.data or {}):
-            return None
-        return found
+        forward = self._forward_in(record)
+        if forward is not None:
+            return Found(key, record, None, forward)
+        data = self._data(record)
+        return None if await self._expired(mode, record, data or {}) else Found(key, record, data)
 
     async def _expired(self, mode: Mode, record: Record, data: dict[str, Any]) -> bool:
         if mode is in_sync:
@@ -191,8 +194,11 @@ class ComparedSession(StorageVerbs):
     def _has_login_of(self, baseline: Baseline | None, found: Found) -> bool:
         if baseline is None or baseline.committed is None or found.data is None:
             return False
-        user = (self._data(baseline.committed) or {}).get(AUTHENTICATED)
-        return user is not None and bool(user == found.data.get(AUTHENTICATED))
+        # A new hash says that the password has changed, unless SECRET_KEY has.
+        names = LOGIN[:2] if _signing.has_old_keys() else LOGIN
+        mine, theirs = self._data(baseline.committed) or {}, found.data
+        same = all(mine.get(name) == theirs.get(name) for name in names)
+        return same and mine.get(AUTHENTICATED) is not None
 
     async def _merge(
         self,

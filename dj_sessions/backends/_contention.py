@@ -95,7 +95,7 @@ class Turn:
         with _turns.lock:
             queue.signs += 1
             if queue.waiting:
-                queue.thread = 0  # whoever is next knows which
+                queue.thread = 0
                 queue.waiting.popleft().set_result(None)
             elif _turns.queues.get(self._key) is queue:
                 del _turns.queues[self._key]
@@ -136,7 +136,11 @@ async def turn(mode: Mode, key: str, may_wait: Callable[[], bool]) -> Turn:
         if not _withdraw(queue, granted):
             Turn(key, queue).leave()
         raise
-    return Turn(key, queue if has_turn or not _withdraw(queue, granted) else None)
+    if not has_turn and _withdraw(queue, granted):
+        return Turn(key, None)
+    if mode is in_sync:
+        queue.thread = threading.get_ident()
+    return Turn(key, queue)
 
 
 def _wait(queue: _Queue, granted: Future[None]) -> bool:

@@ -54,19 +54,28 @@ class Statements:
         self.fields = model._meta.concrete_fields
         self.changing = [field for field in self.fields if not field.primary_key]
         # No more than names of the model, quoted by the database's own rules, is put together.
-        also, open_ = column["expire_date"], f"({live} OR {wanted} LIKE '{_forward.MARK}%%')"
-        self.find = f"SELECT {wanted} FROM {table} WHERE {key} AND {open_}"  # noqa: S608
-        self.find_whole = f"SELECT {wanted}, {also} FROM {table} WHERE {key} AND {open_}"  # noqa: S608
+        also = column["expire_date"]
+        # A session under its key, or the forward that its key has left behind.
+        either = f"{column['session_key']} IN (%s, %s)"
+        if connection.vendor == "mysql":
+            either += f" AND {column['session_key']} IN ({text}, {text})"
+        open_ = f"({live} OR {wanted} LIKE '{_forward.MARK}%%')"
+        self.find = f"SELECT {wanted} FROM {table} WHERE {either} AND {open_}"  # noqa: S608
+        self.find_whole = f"SELECT {wanted}, {also} FROM {table} WHERE {either} AND {open_}"  # noqa: S608
         self.insert = f"INSERT INTO {table} ({into}) VALUES ({values})"  # noqa: S608
         self.replace = f"UPDATE {table} SET {to} WHERE {key} AND {same}"  # noqa: S608
         self.replace_live = f"UPDATE {table} SET {to} WHERE {key} AND {live}"  # noqa: S608
         self.remove = f"DELETE FROM {table} WHERE {key}"  # noqa: S608
         self.take = f"DELETE FROM {table} WHERE {key} AND {same}"  # noqa: S608
-        moved = f"{wanted} = %s, {also} = %s"
+        moved = f"{column['session_key']} = %s, {wanted} = %s, {also} = %s"
         self.move = f"UPDATE {table} SET {moved} WHERE {key} AND {same}"  # noqa: S608
         self.lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
         expiry: Any = model._meta.get_field("expire_date")
         self.expiry = expiry.get_col(model._meta.db_table)
+
+    def sought(self, key: str) -> tuple[str, ...]:
+        """Return the parameters for a key and for the forward that it may have left behind."""
+        return (key, _forward.name(key)) * self.times
 
     def named(self, key: str) -> tuple[str, ...]:
         """Return the parameters that the statements take for a key."""
@@ -105,7 +114,7 @@ class PreparedRows(Rows):
     def _fetch(self, sql: str, key: str, now: datetime, lock: bool) -> Any:
         with self._connection.cursor() as cursor:
             live = self._connection.ops.adapt_datetimefield_value(now)
-            parameters = *self._sql.named(key), live
+            parameters = *self._sql.sought(key), live
             cursor.execute(sql + self._sql.lock if lock else sql, parameters)
             return cursor.fetchone()
 
@@ -141,7 +150,8 @@ class PreparedRows(Rows):
         if expected is None or not self.goes_unseen():
             return super().move(key, expected, forward, now)
         ended = self._connection.ops.adapt_datetimefield_value(now)
-        return self._write(self._sql.move, (forward, ended, *self._sql.named(key), expected))
+        name = _forward.name(key)
+        return self._write(self._sql.move, (name, forward, ended, *self._sql.named(key), expected))
 
     def _write(self, sql: str, parameters: tuple[Any, ...]) -> bool:
         with savepoint(self._connection):

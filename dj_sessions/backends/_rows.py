@@ -93,9 +93,11 @@ class Rows:
         """Return the record of a session or forward; with ``lock``, as the last save left it."""
         if not self.keeps_forwards():
             return loaded_from(self.instance(key, now, lock=lock))
-        rows = named(self._base_rows(), key)
+        keys = key, _forward.name(key)  # the session, or the forward that it has left behind
         wanted = Q(expire_date__gt=now) | Q(session_data__startswith=_forward.MARK)
-        return loaded_from(self._get(rows.filter(wanted), lock))
+        rows = self._base_rows().filter(wanted, session_key__in=keys)
+        found = {row.pk: row for row in (self._locked(rows) if lock else rows)}
+        return loaded_from(found.get(keys[0]) or found.get(keys[1]))
 
     def _get(self, rows: QuerySet[Any], lock: bool) -> Any:
         try:
@@ -231,7 +233,8 @@ class Rows:
         """Put a forward, which has expired, into the row that has the payload ``expected``."""
         if not self.keeps_forwards():
             return self.remove(key) if expected is None else self.take(key, expected, now)
-        moved = {"session_data": forward, "expire_date": now}
+        # Under a name of its own: what Django's own engine saves under the old key finds nothing.
+        moved = {"session_key": _forward.name(key), "session_data": forward, "expire_date": now}
         if self.goes_unseen():
             with savepoint(self._connection):
                 same = self._found(key).filter(**_condition(expected, now))

@@ -47,8 +47,11 @@ def after_commit(using: str, action: Callable[[], object]) -> None:
 
 
 def commit_of(using: str) -> Commit | None:
-    """Return what ``after_commit()`` calls for the open transaction; None if there is none."""
-    if not in_transaction(using):
+    """Return what ``after_commit()`` calls for the open transaction; None if there is none.
+
+    Of what a site commits by hand nobody would tell: it counts as committed.
+    """
+    if not (connections[using].in_atomic_block and in_transaction(using)):
         return None
     commit = Commit()
     after_commit(using, commit)

@@ -58,9 +58,9 @@ class StorageVerbs(SessionBase):
         return await self._aremove(key)
 
     def _end(self, key: str, expected: Record | None) -> bool:
-        """Remove the session that was loaded as ``expected``; return whether it was there.
+        """Remove the session that was loaded as ``expected`` (None: it was not loaded).
 
-        A store that keeps forwards takes it, and leaves a forward to be followed.
+        Return whether it was there. A forward under its key stays, to be followed.
         """
         return self._remove(key)
 
@@ -71,8 +71,8 @@ class StorageVerbs(SessionBase):
     def _move(self, key: str, expected: Record | None, forward: str) -> bool:
         """Put ``forward`` in the place of what is stored if it is ``expected`` (None: anything).
 
-        Return whether it was. Only ``_data()`` sees a forward: to Django's own engines it has
-        expired. A store that keeps none removes what is stored.
+        Return whether it was. Reading under the old key finds the forward, which is no session. A
+        store that keeps none removes what is stored.
         """
         return self._take(key, expected)
 
@@ -101,13 +101,13 @@ class StorageVerbs(SessionBase):
         """Return what to store for ``data``; a store that wants the expiry adds it."""
         return Record(self.encode(data))
 
-    def _data(self, record: Record) -> dict[str, Any] | None:
-        """Return the data of ``record``, a new copy each time; None if it is corrupt.
+    def _forward_in(self, record: Record) -> str | None:
+        """Return the text of a forward that stands in the place of a session, if one does."""
+        payload = record.payload
+        return payload if _forward.is_forward_text(payload) else None
 
-        Of a forward, a dictionary with nothing but its text under ``_forward.MARK``.
-        """
-        if _forward.is_forward_text(record.payload):
-            return {_forward.MARK: record.payload}
+    def _data(self, record: Record) -> dict[str, Any] | None:
+        """Return the data of ``record``, a new copy each time; None if it is corrupt."""
         if type(self).decode is not SessionBase.decode:
             return self.decode(record.payload)
         return _payload.decode(record.payload, self.serializer, self.key_salt, self._place)

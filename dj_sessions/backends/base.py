@@ -226,6 +226,9 @@ class SessionBase(Twinned, SessionLifetime):
     async def _cycle_key(self, mode: Mode) -> None:
         data = await mode(self._get_session, self._aget_session)
         key, baseline = self._session_key, self._loaded_baseline()
+        if key and self._was_moved:  # another request has just done it, and brings the cookie
+            self.modified = True
+            return
         await mode(self.create, self.acreate)
         self._session_cache = data
         if key:

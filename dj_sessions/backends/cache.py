@@ -39,6 +39,8 @@ class SessionStore(CacheUser):
 
     cache_key_prefix = KEY_PREFIX
 
+    _just_decoded: tuple[Record, dict[str, Any] | None] | None = None
+
     @property
     def _swap(self) -> CacheSwap:
         return swap_of(self._cache)
@@ -54,7 +56,15 @@ class SessionStore(CacheUser):
             return None
         return None if raw is None else Record(raw)
 
+    def _forward_in(self, record: Record) -> str | None:
+        data = self._decoded(record.payload)
+        self._just_decoded = record, data  # which is asked for next
+        return _forward.in_data(data or {})
+
     def _data(self, record: Record) -> dict[str, Any] | None:
+        just, self._just_decoded = self._just_decoded, None
+        if just is not None and just[0] is record:
+            return just[1]
         return self._decoded(record.payload)
 
     def _record(self, data: dict[str, Any]) -> Record:
@@ -75,9 +85,11 @@ class SessionStore(CacheUser):
         return self._swap.insert(self._cache_key_of(key), record.payload, record.age)
 
     def _replace(self, key: str, record: CacheRecord, expected: Record | None) -> bool:
-        was = None if expected is None else expected.payload
+        there = expected or self._session_at(key)
         name = self._cache_key_of(key)
-        return self._swap.swap(name, record.payload, was, record.age)
+        return there is not None and self._swap.swap(
+            name, record.payload, there.payload, record.age
+        )
 
     def _remove(self, key: str) -> bool:
         return self._swap.remove(self._cache_key_of(key))
@@ -88,16 +100,22 @@ class SessionStore(CacheUser):
         return self._swap.take(self._cache_key_of(key), expected.payload)
 
     def _end(self, key: str, expected: Record | None) -> bool:
-        return self._take(key, expected)
+        there = expected or self._session_at(key)
+        return there is not None and self._take(key, there)
 
     def _move(self, key: str, expected: Record | None, forward: str) -> bool:
-        was = None if expected is None else expected.payload
+        there = expected or self._session_at(key)
         entry = self._swap.encode({_forward.MARK: forward})
-        return self._swap.swap(self._cache_key_of(key), entry, was, _forward.AGE)
+        name = self._cache_key_of(key)
+        return there is not None and self._swap.swap(name, entry, there.payload, _forward.AGE)
 
     def _holds(self, key: str) -> bool:
+        return self._session_at(key) is not None
+
+    def _session_at(self, key: str) -> Record | None:
+        """Return what is stored, unless it is a forward."""
         record = self._read(key)
-        return record is not None and not _forward.is_forward(self._data(record) or {})
+        return None if record is None or self._forward_in(record) else record
 
     @classmethod
     def _purge(cls, now: datetime, batch: int) -> int:

@@ -181,6 +181,8 @@ class SessionStore(CacheUser, DBStore):
 
     def _settle(self) -> None:
         """Have readers ask for the row once, and not until the time of the transaction is over."""
+        if self._session_key is None:
+            return
         is_over = not in_transaction(router.db_for_write(self.model))
         if is_over and self._commit is not None and not self._commit.is_done:
             self._copies.doubt(self._cache_key_of(self._session_key))

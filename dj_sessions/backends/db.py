@@ -185,9 +185,7 @@ class SessionStore(StoredSession):
     _arecord = driven(_record, _row_record)
 
     def _holds(self, key: str) -> bool:
-        rows = named(manager_of(self.model).all(), key)
-        payload = rows.values_list("session_data", flat=True).first()
-        return payload is not None and not _forward.is_forward_text(payload)
+        return named(manager_of(self.model).all(), key).exists()
 
     def _insert(self, key: str, record: RowRecord) -> bool:
         rows = self._rows_to_write(record.instance)
@@ -231,11 +229,6 @@ class SessionStore(StoredSession):
         rows = rows_of(self.model, router.db_for_write(self.model))
         return rows.is_done(partial(rows.take, key, expected.payload, timezone.now()))
 
-    def _end(self, key: str, expected: Record | None) -> bool:
-        rows = rows_of(self.model, router.db_for_write(self.model))
-        compares = rows.goes_unseen() and rows.keeps_forwards()
-        return self._take(key, expected) if compares else self._remove(key)
-
     def _move(self, key: str, expected: Record | None, forward: str) -> bool:
         rows = rows_of(self.model, router.db_for_write(self.model))
         if not rows.keeps_forwards():
@@ -255,5 +248,10 @@ class SessionStore(StoredSession):
     @classmethod
     def _start_purge(cls, now: datetime) -> Purge:
         model = cls.get_model_class()
-        rows = manager_of(model).using(router.db_for_write(model))
-        return RowPurge(rows.all(), now, delete_is_watched(model))
+        from dj_sessions.base_session import BaseSessionManager, without_forwards
+
+        manager = manager_of(model)
+        rows = manager.using(router.db_for_write(model)).all()
+        if not isinstance(manager, BaseSessionManager):
+            rows = without_forwards(rows)
+        return RowPurge(rows, now, delete_is_watched(model))

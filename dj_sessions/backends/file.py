@@ -136,8 +136,9 @@ class SessionStore(StoredSession):
             return True
 
     def _is_replaceable(self, file: int, expected: Record | None) -> bool:
-        if expected is None:  # what has expired is not brought back
-            return not self._is_over(file)
+        if expected is None:  # what has expired or moved is not brought back
+            content, _ = _files.read_open(file)
+            return not _forward.is_forward_text(_text(content)) and not self._is_over(file)
         content, _ = _files.read_open(file)
         return content == _bytes(expected)
 
@@ -150,7 +151,9 @@ class SessionStore(StoredSession):
         return self._remove_if(key, lambda file: self._is_replaceable(file, expected))
 
     def _end(self, key: str, expected: Record | None) -> bool:
-        return self._take(key, expected)
+        if expected is not None:
+            return self._take(key, expected)
+        return self._remove_if(key, lambda file: self._is_replaceable(file, None))
 
     def _move(self, key: str, expected: Record | None, forward: str) -> bool:
         path = self._key_to_file(key)
@@ -227,10 +230,10 @@ class SessionStore(StoredSession):
     def _is_over(self, file: int) -> bool:
         content, modified = _files.read_open(file)
         record = FileRecord(_text(content), None, modified)
-        data = self._data(record) or {}
-        if _forward.is_forward(data):
-            return _forward.target(self._session_key, data) is None
-        return self._has_expired(record, data)
+        forward = self._forward_in(record)
+        if forward is not None:
+            return _forward.target(self._session_key, forward) is None
+        return self._has_expired(record, self._data(record) or {})
 
 
 def _unlinked(file: os.DirEntry[str]) -> bool:

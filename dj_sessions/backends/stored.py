@@ -53,7 +53,7 @@ class StoredSession(ComparedSession):
     #: The key that was given and cannot be one.
     _refused_key: object = None
     #: What stands under the key of this request in the place of a session.
-    _forward: Found | None = None
+    _found_forward: Found | None = None
     #: The hash of the login that another request ended while this one changed its key.
     _ended_login: Any = ABSENT
 
@@ -86,10 +86,11 @@ class StoredSession(ComparedSession):
         if key is not None:
             await self._prepare(mode, key)
             record = self._read(key) if mode is in_sync else await self._aread(key)
-        data = {} if record is None else self._data(record) or {}
-        if key is not None and record is not None and _forward.is_forward(data):
-            self._was_moved, self._forward = True, Found(key, record, data)
+        forward = None if record is None else self._forward_in(record)
+        if key is not None and record is not None and forward is not None:
+            self._was_moved, self._found_forward = True, Found(key, record, None, forward)
             record = None
+        data = {} if record is None else self._data(record) or {}
         if record is None or await self._expired(mode, record, data):
             self._session_key = None
             return {}
@@ -163,34 +164,46 @@ class StoredSession(ComparedSession):
             await super()._leave_key(mode, key, baseline)
             return
         await self._prepare(mode, key)
+        new = self._session_key
+        try:
+            found = await self._move_from(mode, key, baseline)
+        except BaseException:
+            if self._session_key == new:  # it is still under the old one
+                await mode(self._remove, self._aremove, new)
+                self._session_key, self._baseline = key, baseline
+            raise
+        if found is not None and baseline is not None:
+            await self._merge(mode, baseline, found.data)
+            await mode(self.save, self.asave)
+
+    async def _move_from(self, mode: Mode, key: str, baseline: Baseline | None) -> Found | None:
+        """Have ``key`` lead to the new one; return what others had stored under it meanwhile."""
         latest = None if baseline is None else baseline.latest
         expected = await self._swappable(mode, key, latest)
         user = self._session_cache.get(AUTHENTICATED)
         forward, attempts = _forward.make(key, self._session_key, user), Attempts()
+        theirs = None
         while not await mode(self._move, self._amove, key, expected, forward):
+            await attempts.failed(mode)
             found = await self._current(mode, key, baseline)
             if found is None:
                 await self._end_missed_login(mode)
-                return
+                return None
             if found.key != key:
                 await self._go_along(mode, found, baseline)
-                return
-            if baseline is not None:
-                await self._merge(mode, baseline, found.data)
-                baseline.start_from(found.record)
-            await mode(self.save, self.asave)
-            expected = found.record
-            await attempts.failed(mode)
+                return None
+            theirs, expected = found, found.record
+        return theirs
 
     async def _go_along(self, mode: Mode, found: Found, baseline: Baseline | None) -> None:
-        """Use the new key of another request that has changed it first, as the browser will."""
+        """Use the new key of another request that has changed it first, and brings the cookie."""
         await mode(self._remove, self._aremove, self._session_key)
         self._session_key = found.key
         assert baseline is not None  # noqa: S101 # without one nobody is led on
         await self._merge(mode, baseline, found.data)
         baseline.key = found.key
         baseline.start_from(found.record)
-        self._baseline, self._was_moved = baseline, False
+        self._baseline, self._was_moved = baseline, True
         try:
             await mode(self.save, self.asave)
         except UpdateError as error:
@@ -231,28 +244,32 @@ class StoredSession(ComparedSession):
     async def _end_loaded(self, mode: Mode, baseline: Baseline | None) -> None:
         """End the session, also where another request has changed its key."""
         key, self._ended_login = self._session_key, ABSENT
-        forward, self._forward = self._forward, None
+        forward, self._found_forward = self._found_forward, None
         if key is None and forward is not None:
             await self._end_moved(mode, forward)
-        elif baseline is None or baseline.latest is None or self._deletes_its_own_way():
+        elif key is None or self._deletes_its_own_way():
             await super()._end_loaded(mode, baseline)
-        elif key is not None:
+        else:
             await self._prepare(mode, key)
             await self._end_as_it_is(mode, key, baseline)
         self._was_moved = False
 
-    async def _end_as_it_is(self, mode: Mode, key: str, baseline: Baseline) -> None:
-        expected, attempts = await self._swappable(mode, key, baseline.latest), Attempts()
+    async def _end_as_it_is(self, mode: Mode, key: str, baseline: Baseline | None) -> None:
+        expected = None if baseline is None else baseline.latest
+        attempts = Attempts()
         while not await mode(self._end, self._aend, key, expected):
-            found = await self._current(mode, key, baseline)
+            await attempts.failed(mode)
+            found = await self._stored_now(mode, key)
             if found is None:
                 return
-            key, expected = found.key, found.record
-            await attempts.failed(mode)
+            if found.is_forward:
+                await self._end_moved(mode, found)
+                return
+            expected = found.record
 
     async def _end_moved(self, mode: Mode, forward: Found) -> None:
-        """End the login that was moved before this request began: the visitor has logged out."""
-        target = _forward.target(forward.key, forward.data or {})
+        """End the login that was moved: the visitor has logged out under the old key."""
+        target = _forward.target(forward.key, forward.forward)
         found = await self._led_on(mode, forward)
         if target is None or target.user is None or found is None:
             return
@@ -265,7 +282,7 @@ class StoredSession(ComparedSession):
         The browser has the new key, or is about to get it, by the response of another request.
         """
         data = getattr(self, "_session_cache", {})
-        return self._forward is not None and AUTHENTICATED not in data
+        return self._found_forward is not None and AUTHENTICATED not in data
 
     def _deletes_its_own_way(self) -> bool:
         ours = StoredSession.delete, StoredSession.adelete

@@ -354,3 +354,25 @@ def test_a_rollback_leaves_the_copy_in_the_cache_to_be_used(store, mode, key, st
     with traffic(store) as said:
         assert stored() == {"user": 1, "colour": "green"}
     assert not said.statements
+
+
+@pytest.mark.usefixtures("on_rows")
+def test_saves_that_were_committed_leave_nothing_behind(store, key, reopen):
+    session = loaded(reopen(key))
+    for number in range(5):
+        with transaction.atomic(using=store.database):
+            session.set("number", number)
+            session.save()
+    assert len(session.raw._baseline._uncommitted) == 1
+
+
+def test_a_session_that_is_flushed_after_a_rollback_gets_no_key(store, new):
+    if store.kind != "cached_db":
+        pytest.skip("it keeps no copies")
+    session = new()
+    session.set("a", 1)
+    session.save()
+    saved_in_vain(store, session, "step", "two")
+    session.flush()
+    session.raw._settle()
+    assert session.raw.session_key is None

@@ -221,3 +221,35 @@ def test_nothing_of_a_queue_is_left(key, reopen):
     session.set("mine", 1)
     session.save()
     assert key not in _contention._turns.queues
+
+
+@pytest.mark.modes("async")
+def test_a_saver_that_is_cancelled_while_it_waits_leaves_the_queue(store, key, monkeypatch):
+    monkeypatch.setattr(_contention, "TURN_TIMEOUT", 60)
+    queue = _contention._turns.queues.setdefault(key, _contention._Queue())
+    queue.thread = 0
+
+    async def wait_in_vain():
+        session = store.SessionStore(key)
+        await session.aset("mine", 1)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(session.asave(), 0.2)
+
+    async_to_sync(wait_in_vain)()
+    assert not queue.waiting
+    _contention.Turn(key, queue).leave()
+    assert key not in _contention._turns.queues
+
+
+def test_a_process_that_ends_while_a_saver_pauses_leaves_no_queue(
+    store, key, reopen, never_in_peace, monkeypatch
+):
+    def end(*interval):
+        raise SystemExit
+
+    monkeypatch.setattr(_contention.random, "uniform", end)
+    session = reopen(key)
+    session.set("mine", 1)
+    with pytest.raises(SystemExit):
+        session.save()
+    assert key not in _contention._turns.queues

@@ -62,6 +62,13 @@ def stored(session, reopen):
 # Those who follow
 
 
+@pytest.fixture
+def new_secret(settings):
+    """A site whose SECRET_KEY is being changed: a new hash is no new password."""
+    settings.SECRET_KEY_FALLBACKS = ["the key before, which is long enough to be one"]
+
+
+@pytest.mark.usefixtures("new_secret")
 def test_a_second_change_of_the_key_ends_up_under_the_first_new_one(two, reopen, store):
     one, other = two
     one.cycle_key()
@@ -134,6 +141,53 @@ def test_a_logout_follows_and_ends_the_new_key(two, reopen, store):
         one.save()
 
 
+@pytest.mark.parametrize(
+    "use",
+    [lambda s: None, lambda s: s.get("colour"), lambda s: s.clear()],
+    ids=["not loaded", "loaded", "cleared"],
+)
+def test_a_flush_follows_whatever_the_request_has_done_before(use, key, reopen):
+    one, other = reopen(key), reopen(key)
+    one.get("colour")
+    one.cycle_key()
+    use(other)
+    other.flush()
+    assert stored(one, reopen) == {}
+
+
+def test_what_is_cleared_and_saved_does_not_come_back_under_the_old_key(two, key, reopen, store):
+    one, other = two
+    other.clear()
+    other.set("only", "this")
+    one.cycle_key()
+    with pytest.raises(UpdateError):
+        other.save()
+    assert dict(reopen(key).items()) == {}
+    assert not store.SessionStore().exists(key)
+
+
+def test_a_name_like_a_forward_s_in_the_data_is_a_name(save, reopen):
+    key = save(**{_forward.MARK: "a visitor's"})
+    assert dict(reopen(key).items()) == {_forward.MARK: "a visitor's"}
+
+
+def test_a_change_of_the_key_that_fails_leaves_the_old_one_alone(store, two, key, reopen):
+    one, _ = two
+    made = []
+
+    def fail(self, old, expected, forward):
+        made.append(self._session_key)
+        raise LookupError
+
+    with mock.patch.object(store.SessionStore, "_move", fail), pytest.raises(LookupError):
+        one.cycle_key()
+    assert one.raw.session_key == key
+    assert not store.SessionStore().exists(made[0])
+    one.set("mine", 1)
+    one.save()
+    assert stored(one, reopen)["mine"] == 1
+
+
 def test_a_logout_between_the_two_steps_of_a_change_ends_both_keys(two, store, reopen):
     one, other = two
     with before(store.SessionStore, "_move", lambda: other.raw.flush()):
@@ -188,6 +242,18 @@ def test_an_anonymous_request_is_not_led_into_somebody_s_login(save, reopen):
     assert stored(login, reopen) == {**LOGIN, "colour": "green"}
 
 
+def test_a_changed_password_shuts_out_whoever_has_the_old_key(two, key, mode, reopen):
+    one, thief = two
+    one.cycle_key()
+    one.set(HASH_SESSION_KEY, "of the new password")
+    one.save()
+    thief.set("mine", 1)
+    with pytest.raises(UpdateError):
+        thief.save()
+    assert "sessionid" not in served(mode, reopen(key), key).cookies
+    assert "mine" not in stored(one, reopen)
+
+
 def test_a_request_of_another_user_is_not_led_on(two, reopen):
     one, other = two
     one.cycle_key()
@@ -210,11 +276,11 @@ def test_a_forward_leads_nowhere_after_a_while(two, reopen):
 
 def test_a_forward_is_read_only_under_the_key_that_it_was_made_for():
     text = _forward.make("a" * 32, "b" * 32, "1")
-    assert _forward.target("a" * 32, {_forward.MARK: text}) == ("b" * 32, "1")
-    assert _forward.target("c" * 32, {_forward.MARK: text}) is None
-    assert _forward.target("a" * 32, {_forward.MARK: text[:-1]}) is None
+    assert _forward.target("a" * 32, text) == ("b" * 32, "1")
+    assert _forward.target("c" * 32, text) is None
+    assert _forward.target("a" * 32, text[:-1]) is None
     with override_settings(SECRET_KEY="another key than the one that has signed it"):
-        assert _forward.target("a" * 32, {_forward.MARK: text}) is None
+        assert _forward.target("a" * 32, text) is None
     assert "b" * 8 not in text
 
 
@@ -236,7 +302,9 @@ def test_a_row_that_leads_on_is_no_session_to_the_orm_and_is_cleared_in_the_end(
     model = store.SessionStore.get_model_class()
     assert [row.pk for row in model.objects.all()] == [one.raw.session_key]
     later = time.time() + _forward.AGE + 1
-    rows = model._base_manager.filter(pk=key)
+    assert not model._base_manager.filter(pk=key).exists()
+    rows = model._base_manager.filter(pk=_forward.name(key))
+    assert rows.get().get_decoded() == {}
     assert rows.get().expire_date.timestamp() < later - _forward.AGE
     call_command("clearsessions", verbosity=0)
     assert rows.exists()  # a request may still be under way
@@ -374,11 +442,23 @@ def test_a_save_that_followed_tells_nobody_the_new_key(two, key, mode, reopen):
     assert stored(one, reopen)["mine"] == 1
 
 
-def test_a_second_change_of_the_key_brings_the_same_cookie(two, key, mode):
+def test_a_second_change_of_the_key_brings_no_cookie(two, key, mode):
+    """Whoever is under way with a stolen key must not get the new one."""
     one, other = two
     one.cycle_key()
     other.cycle_key()
-    assert served(mode, other, key).cookies["sessionid"].value == one.raw.session_key
+    assert other.raw.session_key == one.raw.session_key
+    assert "sessionid" not in served(mode, other, key).cookies
+
+
+def test_nor_does_one_that_has_followed_and_then_changes_the_key(two, key, mode, reopen):
+    one, other = two
+    one.cycle_key()
+    other.set("mine", 1)
+    other.save()
+    other.cycle_key()
+    assert "sessionid" not in served(mode, other, key).cookies
+    assert stored(one, reopen) == {**LOGIN, "colour": "green", "mine": 1}
 
 
 def test_a_logout_that_followed_deletes_the_cookie(two, key, mode):
