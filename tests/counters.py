@@ -16,6 +16,7 @@ from asyncio.base_events import BaseEventLoop
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial, wraps
+from inspect import signature
 from typing import Any
 from unittest import mock
 
@@ -170,8 +171,13 @@ def _watch_memcached(stack: ExitStack, seen: list[str]) -> None:
         return
 
     def sending(original: Any, client: Any, *args: Any, **kwargs: Any) -> Any:
-        seen.append(str(args))
+        if not waits_for_nothing(original, client, *args, **kwargs):
+            seen.append(str(args))
         return original(client, *args, **kwargs)
+
+    def waits_for_nothing(original: Any, *args: Any, **kwargs: Any) -> bool:
+        given = signature(original).bind(*args, **kwargs).arguments
+        return given.get("noreply") is True
 
     # The three places where pymemcache writes to its socket.
     for name in ("_fetch_cmd", "_store_cmd", "_misc_cmd"):

@@ -34,37 +34,43 @@ class CacheRecord(Record):
     age: int = 0
 
 
+class ForwardRecord(Record):
+    """What leads to the new key of a session, in the place of its record."""
+
+
+def _lead(name: str) -> str:
+    """Return the name of the entry that leads to a new key; a session key has no dot."""
+    return f"{name}.moved"
+
+
 class SessionStore(CacheUser):
     """Sessions as dictionaries in a cache, which serializes them and forgets them in time."""
 
     cache_key_prefix = KEY_PREFIX
-
-    _just_decoded: tuple[Record, dict[str, Any] | None] | None = None
 
     @property
     def _swap(self) -> CacheSwap:
         return swap_of(self._cache)
 
     def _read(self, key: str) -> Record | None:
-        swap = self._swap
+        swap, name = self._swap, self._cache_key_of(key)
         try:
-            raw = swap.read(self._cache_key_of(key))
+            raw, lead = swap.read_either(name, _lead(name))
         except (OSError, InvalidCacheKey):  # of which some are ValueErrors
             raise
         except swap.unreadable as error:
             _payload.report_corruption(f"the cache cannot read it ({type(error).__name__})")
             return None
-        return None if raw is None else Record(raw)
+        if raw is None:
+            return None if lead is None else ForwardRecord(lead)
+        return Record(raw)
 
     def _forward_in(self, record: Record) -> str | None:
-        data = self._decoded(record.payload)
-        self._just_decoded = record, data  # which is asked for next
-        return _forward.in_data(data or {})
+        if not isinstance(record, ForwardRecord):
+            return None
+        return _forward.in_data(self._decoded(record.payload) or {})
 
     def _data(self, record: Record) -> dict[str, Any] | None:
-        just, self._just_decoded = self._just_decoded, None
-        if just is not None and just[0] is record:
-            return just[1]
         return self._decoded(record.payload)
 
     def _record(self, data: dict[str, Any]) -> Record:
@@ -85,11 +91,9 @@ class SessionStore(CacheUser):
         return self._swap.insert(self._cache_key_of(key), record.payload, record.age)
 
     def _replace(self, key: str, record: CacheRecord, expected: Record | None) -> bool:
-        there = expected or self._session_at(key)
+        was = None if expected is None else expected.payload
         name = self._cache_key_of(key)
-        return there is not None and self._swap.swap(
-            name, record.payload, there.payload, record.age
-        )
+        return self._swap.swap(name, record.payload, was, record.age)
 
     def _remove(self, key: str) -> bool:
         return self._swap.remove(self._cache_key_of(key))
@@ -99,23 +103,15 @@ class SessionStore(CacheUser):
             return self._remove(key)
         return self._swap.take(self._cache_key_of(key), expected.payload)
 
-    def _end(self, key: str, expected: Record | None) -> bool:
-        there = expected or self._session_at(key)
-        return there is not None and self._take(key, there)
-
     def _move(self, key: str, expected: Record | None, forward: str) -> bool:
-        there = expected or self._session_at(key)
-        entry = self._swap.encode({_forward.MARK: forward})
-        name = self._cache_key_of(key)
-        return there is not None and self._swap.swap(name, entry, there.payload, _forward.AGE)
+        # Under a name of its own: to Django's own engine nothing is left under the old key.
+        swap, name = self._swap, self._cache_key_of(key)
+        was = None if expected is None else expected.payload
+        entry = swap.encode({_forward.MARK: forward})
+        return swap.move(name, was, _lead(name), entry, _forward.AGE)
 
     def _holds(self, key: str) -> bool:
-        return self._session_at(key) is not None
-
-    def _session_at(self, key: str) -> Record | None:
-        """Return what is stored, unless it is a forward."""
-        record = self._read(key)
-        return None if record is None or self._forward_in(record) else record
+        return self._swap.holds(self._cache_key_of(key))
 
     @classmethod
     def _purge(cls, now: datetime, batch: int) -> int:

@@ -173,8 +173,10 @@ class SessionStore(StoredSession):
             return True
 
     def _holds(self, key: str) -> bool:
+        if not _files.exists(self._key_to_file(key)):
+            return False
         record = self._read(key)
-        return record is not None and not _forward.is_forward_text(record.payload)
+        return record is not None and self._forward_in(record) is None
 
     # Clearing
 

@@ -12,6 +12,8 @@ from django.core import signing
 from django.core.cache import caches
 from django.db import connection
 
+from dj_sessions._forward import is_forward_text
+
 
 class Records:
     """All stored records, decoded where the engine's format is a signed payload."""
@@ -27,7 +29,7 @@ class Records:
     def clear(self) -> None:
         self._stamped: dict[str, int] = {}  # when each file was written, as `stamp` left it
         if self.engine in ("db", "cached_db"):
-            self.model.objects.all().delete()
+            self.model._base_manager.all().delete()
         if self.engine in ("cache", "cached_db"):
             caches[settings.SESSION_CACHE_ALIAS].clear()
         for path in self._files():
@@ -66,7 +68,11 @@ class Records:
             cursor.execute(
                 "SELECT session_key, session_data, expire_date FROM django_session ORDER BY rowid"
             )
-            return {key: self._decoded(data) | {"until": str(end)} for key, data, end in cursor}
+            return {
+                key: self._decoded(data) | {"until": str(end)}
+                for key, data, end in cursor
+                if not is_forward_text(data)  # which are ours
+            }
 
     def _decoded(self, payload: str, salt: str = "SessionStore") -> dict[str, Any]:
         """The payload to the letter, with what it says if it is sound."""
@@ -106,6 +112,7 @@ class Records:
             path.name.removeprefix(prefix): self._decoded(path.read_text("ascii"))
             | {"written": path.stat().st_mtime, "mode": oct(path.stat().st_mode)}
             for path in self._files()
+            if not is_forward_text(path.read_text("ascii"))
         }
 
     def _files(self) -> list[Path]:

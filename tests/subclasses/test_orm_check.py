@@ -207,5 +207,5 @@ def test_the_check_speaks_where_the_engine_leaves_its_statements_and_nowhere_els
         rows = rows_of(model, store.database)
         prepared = isinstance(rows, PreparedRows)
         is_left = not prepared or rows._values((), model(), adding=True) is None
-        is_left = is_left or not rows._goes_unseen()
+        is_left = is_left or not rows.goes_unseen()
         assert bool(said(model)) is is_left

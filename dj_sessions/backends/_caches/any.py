@@ -95,6 +95,23 @@ class CacheSwap:
         current = self.read(key)
         return _is_expected(current, expected) and self.remove(key)
 
+    # An entry, and what it leaves behind when it moves
+
+    def read_either(self, key: str, lead: str) -> tuple[Any, Any]:
+        """Return the raw value under ``key``, and where there is none that under ``lead``."""
+        raw = self.read(key)
+        return raw, self.read(lead) if raw is None else None
+
+    def move(self, key: str, expected: Any, lead: str, raw: Any, age: int) -> bool:
+        """Forget what is stored under ``key`` if it is ``expected`` (None: anything).
+
+        Store ``raw`` under ``lead`` then; return whether it did.
+        """
+        moved = self.remove(key) if expected is None else self.take(key, expected)
+        if moved:
+            self.cache.set(lead, self.decode(raw), age)
+        return moved
+
     # A copy with its voucher
 
     def read_copy(self, names: Names) -> list[Any]:

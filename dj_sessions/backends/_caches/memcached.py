@@ -61,6 +61,15 @@ class MemcachedSwap(CacheSwap):
     def take(self, key: str, expected: MemcachedEntry) -> bool:
         return self.swap(key, expected, expected, 0)
 
+    def move(
+        self, key: str, expected: MemcachedEntry | None, lead: str, raw: MemcachedEntry, age: int
+    ) -> bool:
+        moved = self.remove(key) if expected is None else self.take(key, expected)
+        if moved:  # without waiting for an answer, as nothing depends on it
+            name, timeout = self._name(lead), self.cache.get_backend_timeout(age)
+            self._node(name).set(name, self.decode(raw), expire=timeout, noreply=True)
+        return moved
+
     def remove(self, key: str) -> bool:
         name = self._name(key)
         return bool(self._node(name).delete(name, noreply=False))

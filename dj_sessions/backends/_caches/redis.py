@@ -27,6 +27,15 @@ end
 return 1
 """
 
+#: Forgets an entry where it is as expected, and leaves another one behind.
+MOVE: Final = """
+local current = redis.call('GET', KEYS[1])
+if not current or (ARGV[1] == 'expect' and current ~= ARGV[2]) then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('SET', KEYS[2], ARGV[3], 'EX', ARGV[4])
+return 1
+"""
+
 #: Writes a copy and its voucher where the voucher is as expected, or expectedly missing.
 WRITE_COPY: Final = """
 local voucher, generation = unpack(redis.call('MGET', KEYS[2], KEYS[3]))
@@ -94,6 +103,15 @@ class RedisSwap(CacheSwap):
     def take(self, key: str, expected: Any) -> bool:
         return self.swap(key, expected, expected, 0)
 
+    def read_either(self, key: str, lead: str) -> tuple[Any, Any]:
+        raw, left = self.client.mget([self.name(key), self.name(lead)])
+        return raw, left
+
+    def move(self, key: str, expected: Any, lead: str, raw: Any, age: int) -> bool:
+        old = ("any", b"") if expected is None else ("expect", expected)
+        names = [self.name(key), self.name(lead)]
+        return bool(self._run(self._move, names, [*old, raw, int(age)]))
+
     def read_copy(self, names: Names) -> list[Any]:
         return self.client.mget(self.full(names))  # type: ignore[no-any-return]
 
@@ -122,6 +140,10 @@ class RedisSwap(CacheSwap):
     @cached_property
     def _swap(self) -> Any:
         return self.client.register_script(SWAP)
+
+    @cached_property
+    def _move(self) -> Any:
+        return self.client.register_script(MOVE)
 
     @cached_property
     def _write_copy(self) -> Any:
