@@ -47,6 +47,7 @@ ROOMS = {
     "_twins": ("_marks", "_modes"),
     "_signing": (),
     "_forward": ("_signing",),
+    "_logins": ("_merge",),
     "_error_reports": ("_keys", "conf"),
     "_log_rate": (),
     "_payload": ("exceptions", "_log_rate", "_signing"),
@@ -55,7 +56,7 @@ ROOMS = {
     "base_session": ("_forward", "_keys", "_translations"),
     "backends*": (
         *("exceptions", "conf", "_expiry", "_merge", "_keys", "_payload", "_modes", "_twins"),
-        *("_signing", "_forward", "base_session"),
+        *("_signing", "_forward", "_logins", "base_session"),
         "backends*",
     ),
     "checks*": ("conf", "serializers", "_cookie_values", "backends._watched", "checks*"),

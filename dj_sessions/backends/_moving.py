@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from dj_sessions import _forward, _signing
+from dj_sessions import _forward, _logins, _signing
 from dj_sessions._merge import ABSENT, LOGIN
 from dj_sessions._modes import Mode
+from dj_sessions._twins import in_thread
 from dj_sessions.backends._baseline import Baseline
 from dj_sessions.backends._compared import AUTHENTICATED, ComparedSession, Found
 from dj_sessions.backends._contention import Attempts
@@ -119,9 +120,20 @@ class MovingSession(ComparedSession):
             if found is None:
                 return
             if found.is_forward:
-                await self._end_moved(mode, found)
+                if not await mode(self._is_login_stale, self._ais_login_stale, baseline):
+                    await self._end_moved(mode, found)
                 return
             expected = found.record
+
+    def _is_login_stale(self, baseline: Baseline | None) -> bool:
+        """Return whether what was loaded is a login of before a change of the password.
+
+        Django flushes such a session. The login that has moved is the one of the new password.
+        """
+        loaded = None if baseline is None else baseline.committed
+        return loaded is not None and _logins.is_stale(self._data(loaded) or {})
+
+    _ais_login_stale = in_thread(_is_login_stale)
 
     async def _end_moved(self, mode: Mode, forward: Found) -> None:
         """End the login that was moved: the visitor has logged out under the old key."""

@@ -372,6 +372,26 @@ def test_a_change_of_the_password_holds_although_a_request_beside_it_found_the_o
 
 
 @pytest.mark.modes("sync")
+@pytest.mark.parametrize("is_saved", [False, True], ids=["not saved yet", "saved"])
+def test_nor_does_a_request_that_finds_the_new_password_end_its_login(
+    store, ann, logged_in, is_saved
+):
+    """Django flushes the session of that request: its hash is the old one."""
+    changing, other = logged_in
+    request = request_of(changing)
+    request.user = ann
+    ann.set_password("new")
+    ann.save()
+    update_session_auth_hash(request, ann)
+    if is_saved:
+        changing.save()
+    assert get_user(request_of(other)).is_anonymous
+    assert other.session_key is None
+    changing.save()
+    assert get_user(request_of(store.SessionStore(changing.session_key))) == ann
+
+
+@pytest.mark.modes("sync")
 def test_a_new_secret_key_is_no_new_login(store, ann, logged_in, settings):
     """A logout ends the session also where another request makes a new hash."""
     rotating, other = logged_in
