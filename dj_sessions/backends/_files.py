@@ -69,6 +69,13 @@ def _mode(path: str) -> int:
         return 0
 
 
+def starts_with(descriptor: int, start: bytes) -> bool:
+    """Return whether a file that is open, and has not been read, starts with ``start``."""
+    found = os.read(descriptor, len(start))
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return found == start
+
+
 def create(path: str, content: bytes, *, durable: bool = False) -> bool:
     """Put a new file there, for its owner only and whole; False if there is one."""
     temporary = _written(path, content, durable)

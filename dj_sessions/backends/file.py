@@ -137,8 +137,7 @@ class SessionStore(StoredSession):
 
     def _is_replaceable(self, file: int, expected: Record | None) -> bool:
         if expected is None:  # what has expired or moved is not brought back
-            content, _ = _files.read_open(file)
-            return not _forward.is_forward_text(_text(content)) and not self._is_over(file)
+            return not _leads_on(file) and not self._is_over(file)
         content, _ = _files.read_open(file)
         return content == _bytes(expected)
 
@@ -153,7 +152,7 @@ class SessionStore(StoredSession):
     def _end(self, key: str, expected: Record | None) -> bool:
         if expected is not None:
             return self._take(key, expected)
-        return self._remove_if(key, lambda file: self._is_replaceable(file, None))
+        return self._remove_if(key, lambda file: not _leads_on(file))
 
     def _move(self, key: str, expected: Record | None, forward: str) -> bool:
         path = self._key_to_file(key)
@@ -241,6 +240,10 @@ class SessionStore(StoredSession):
 def _unlinked(file: os.DirEntry[str]) -> bool:
     Path(file.path).unlink()
     return True
+
+
+def _leads_on(file: int) -> bool:
+    return _files.starts_with(file, _forward.MARK.encode())
 
 
 def _text(content: bytes) -> str:
