@@ -2,8 +2,8 @@
 
 *Moved* is not *ended*. A request that had loaded the session before its key changed finds the
 forward when it saves, ends the session or changes the key itself. For everybody else there is no
-session: a forward has no data, and stands under a name of its own, or in a file that has expired.
-So Django's own engines find nothing either.
+session: a forward has no data and stands under a name of its own. So Django's own engines find
+nothing either.
 
 The new key is readable to whoever knows the old one, and signed by the site.
 """

@@ -69,13 +69,6 @@ def _mode(path: str) -> int:
         return 0
 
 
-def starts_with(descriptor: int, start: bytes) -> bool:
-    """Return whether a file that is open, and has not been read, starts with ``start``."""
-    found = os.read(descriptor, len(start))
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return found == start
-
-
 def create(path: str, content: bytes, *, durable: bool = False) -> bool:
     """Put a new file there, for its owner only and whole; False if there is one."""
     temporary = _written(path, content, durable)
@@ -89,17 +82,10 @@ def create(path: str, content: bytes, *, durable: bool = False) -> bool:
     return True
 
 
-def replace(
-    path: str, content: bytes, *, durable: bool = False, modified: float | None = None
-) -> None:
-    """Put ``content`` in place of a file; readers see the old content or the new.
-
-    ``modified`` is what to give as the time of modification (epoch seconds), now by default.
-    """
+def replace(path: str, content: bytes, *, durable: bool = False) -> None:
+    """Put ``content`` in place of a file; readers see the old content or the new."""
     temporary = _written(path, content, durable)
     try:
-        if modified is not None:
-            os.utime(temporary, (modified, modified))
         os.replace(temporary, path)
     except BaseException:
         _forget(temporary)  # it may have been done, whatever was reported

@@ -11,7 +11,7 @@ from dj_sessions._twins import in_thread
 from dj_sessions.backends._baseline import Baseline
 from dj_sessions.backends._compared import AUTHENTICATED, ComparedSession, Found
 from dj_sessions.backends._contention import Attempts
-from dj_sessions.exceptions import SessionEnded, UpdateError
+from dj_sessions.exceptions import SessionConflict, SessionEnded, UpdateError
 
 #: Django's name for what shows that a login is the user's latest: made of the password.
 LOGIN_HASH: Final = LOGIN[2]
@@ -35,10 +35,9 @@ class MovingSession(ComparedSession):
         new = self._session_key
         try:
             found = await self._move_from(mode, key, baseline)
-        except BaseException:
-            if self._session_key == new:  # it is still under the old one
-                await mode(self._remove, self._aremove, new)
-                self._session_key, self._baseline = key, baseline
+        except SessionConflict:  # it is still under the old one; after another error, who knows
+            await mode(self._remove, self._aremove, new)
+            self._session_key, self._baseline = key, baseline
             raise
         if found is not None and baseline is not None:
             await self._merge(mode, baseline, found.data)
@@ -54,7 +53,7 @@ class MovingSession(ComparedSession):
         while not await mode(self._move, self._amove, key, expected, forward):
             await attempts.failed(mode)
             found = await self._current(mode, key, baseline)
-            if found is None:
+            if found is None or found.key == self._session_key:  # a lead of our own, to nothing
                 await self._end_missed_login(mode)
                 return None
             if found.key != key:
@@ -112,18 +111,13 @@ class MovingSession(ComparedSession):
         self._was_moved = False
 
     async def _end_as_it_is(self, mode: Mode, key: str, baseline: Baseline | None) -> None:
-        expected = None if baseline is None else baseline.latest
-        attempts = Attempts()
-        while not await mode(self._end, self._aend, key, expected):
-            await attempts.failed(mode)
-            found = await self._stored_now(mode, key)
-            if found is None:
-                return
-            if found.is_forward:
-                if not await mode(self._is_login_stale, self._ais_login_stale, baseline):
-                    await self._end_moved(mode, found)
-                return
-            expected = found.record
+        if await mode(self._remove, self._aremove, key):
+            return
+        found = await self._stored_now(mode, key)
+        if found is None or not found.is_forward:
+            return
+        if not await mode(self._is_login_stale, self._ais_login_stale, baseline):
+            await self._end_moved(mode, found)
 
     def _is_login_stale(self, baseline: Baseline | None) -> bool:
         """Return whether what was loaded is a login of before a change of the password.

@@ -57,17 +57,6 @@ class StorageVerbs(SessionBase):
     async def _atake(self, key: str, expected: Record | None) -> bool:
         return await self._aremove(key)
 
-    def _end(self, key: str, expected: Record | None) -> bool:
-        """Remove the session that was loaded as ``expected`` (None: it was not loaded).
-
-        Return whether it was there. A forward under its key stays, to be followed.
-        """
-        return self._remove(key)
-
-    @twin_of(_end)
-    async def _aend(self, key: str, expected: Record | None) -> bool:
-        return await self._aremove(key)
-
     def _move(self, key: str, expected: Record | None, forward: str) -> bool:
         """Put ``forward`` in the place of what is stored if it is ``expected`` (None: anything).
 

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Final, Self
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.utils import timezone
 
-from dj_sessions import _forward, _keys, _payload
+from dj_sessions import _keys, _payload
 from dj_sessions._keys import VALID_KEY_CHARS
 from dj_sessions._modes import Mode, finish, in_sync
 from dj_sessions._twins import driven
@@ -42,6 +42,9 @@ __all__ = [
 
 
 logger = logging.getLogger("django.contrib.sessions")
+
+#: What follows the name of a session's file in that of a forward: who clears finds it abandoned.
+LEAD: Final = f"{_files.TEMPORARY}moved"
 
 #: Seconds after which a file that is being written has been abandoned.
 ORPHAN_AGE: Final = 3600
@@ -99,7 +102,8 @@ class SessionStore(StoredSession):
             return FileRecord(_text(found[0]), None, found[1])
         if _files.is_in_the_way(path):
             _payload.report_corruption(f"it is no regular file{self._place()}")
-        return None
+        lead = _files.read(path + LEAD)
+        return None if lead is None else FileRecord(_text(lead[0]), None, lead[1])
 
     def _place(self) -> str:
         path = os.fspath(self.storage_path)
@@ -136,8 +140,8 @@ class SessionStore(StoredSession):
             return True
 
     def _is_replaceable(self, file: int, expected: Record | None) -> bool:
-        if expected is None:  # what has expired or moved is not brought back
-            return not _leads_on(file) and not self._is_over(file)
+        if expected is None:  # what has expired is not brought back
+            return not self._is_over(file)
         content, _ = _files.read_open(file)
         return content == _bytes(expected)
 
@@ -149,18 +153,14 @@ class SessionStore(StoredSession):
             return self._remove(key)
         return self._remove_if(key, lambda file: self._is_replaceable(file, expected))
 
-    def _end(self, key: str, expected: Record | None) -> bool:
-        if expected is not None:
-            return self._take(key, expected)
-        return self._remove_if(key, lambda file: not _leads_on(file))
-
     def _move(self, key: str, expected: Record | None, forward: str) -> bool:
         path = self._key_to_file(key)
         with _files.locked(path) as file:
             if file is None or not self._is_replaceable(file, expected):
                 return False
-            # As old as can be: to Django's own engine it has expired.
-            _files.replace(path, forward.encode(), durable=conf.SESSION_FILE_FSYNC, modified=0)
+            # First, and for a minute: there is no need to wait for the disk.
+            _files.replace(path + LEAD, forward.encode())
+            _files.remove(path, durable=conf.SESSION_FILE_FSYNC)
             return True
 
     def _remove_if(self, key: str, condition: Callable[[int], bool]) -> bool:
@@ -172,10 +172,7 @@ class SessionStore(StoredSession):
             return True
 
     def _holds(self, key: str) -> bool:
-        if not _files.exists(self._key_to_file(key)):
-            return False
-        record = self._read(key)
-        return record is not None and self._forward_in(record) is None
+        return _files.exists(self._key_to_file(key))
 
     # Clearing
 
@@ -231,19 +228,12 @@ class SessionStore(StoredSession):
     def _is_over(self, file: int) -> bool:
         content, modified = _files.read_open(file)
         record = FileRecord(_text(content), None, modified)
-        forward = self._forward_in(record)
-        if forward is not None:
-            return _forward.target(self._session_key, forward) is None
         return self._has_expired(record, self._data(record) or {})
 
 
 def _unlinked(file: os.DirEntry[str]) -> bool:
     Path(file.path).unlink()
     return True
-
-
-def _leads_on(file: int) -> bool:
-    return _files.starts_with(file, _forward.MARK.encode())
 
 
 def _text(content: bytes) -> str:

@@ -13,9 +13,8 @@ raises the store's own error, which nobody turns into "no session".
 
 Around them: ``_holds(key)`` answers ``exists()``, ``_read_latest(key)`` reads past any cache,
 ``_take(key, expected)`` removes only what is as expected, ``_move(key, expected, forward)`` puts a
-forward in its place and ``_end(key, expected)`` ends a session that was loaded. ``_record(data)``
-makes the record to store, ``_data(record)`` reads it. The async twin of each follows by itself:
-one thread hop, unless the store writes its own.
+forward in its place. ``_record(data)`` makes the record to store, ``_data(record)`` reads it. The
+async twin of each follows by itself: one thread hop, unless the store writes its own.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory, override_settings
 
 from dj_sessions import _forward
-from dj_sessions.exceptions import SessionEnded, UpdateError
+from dj_sessions.exceptions import SessionConflict, SessionEnded, UpdateError
 from dj_sessions.middleware import SessionMiddleware
 from tests.contract.moments import before
 from tests.contract.traffic import traffic
@@ -177,9 +177,9 @@ def test_a_change_of_the_key_that_fails_leaves_the_old_one_alone(store, two, key
 
     def fail(self, old, expected, forward):
         made.append(self._session_key)
-        raise LookupError
+        raise SessionConflict(1)
 
-    with mock.patch.object(store.SessionStore, "_move", fail), pytest.raises(LookupError):
+    with mock.patch.object(store.SessionStore, "_move", fail), pytest.raises(SessionConflict):
         one.cycle_key()
     assert one.raw.session_key == key
     assert not store.SessionStore().exists(made[0])

@@ -112,7 +112,7 @@ class Records:
             path.name.removeprefix(prefix): self._decoded(path.read_text("ascii"))
             | {"written": path.stat().st_mtime, "mode": oct(path.stat().st_mode)}
             for path in self._files()
-            if not is_forward_text(path.read_text("ascii"))
+            if not path.name.endswith("_out_moved")
         }
 
     def _files(self) -> list[Path]:

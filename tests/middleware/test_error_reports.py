@@ -14,6 +14,9 @@ from dj_sessions.backends._caches.locmem import LocMemSwap
 from dj_sessions.middleware import SessionMiddleware
 from tests.middleware.serving import serve, stored
 
+#: Newer versions of Django want MAILERS, which the oldest here does not know.
+pytestmark = pytest.mark.filterwarnings("ignore:.*default mailer")
+
 COLOUR = "a colour for the report"
 
 

@@ -107,10 +107,10 @@ class CacheSwap:
 
         Store ``raw`` under ``lead`` then; return whether it did.
         """
-        moved = self.remove(key) if expected is None else self.take(key, expected)
-        if moved:
-            self.cache.set(lead, self.decode(raw), age)
-        return moved
+        # First, as it counts for nothing while the entry is there: what fails has then changed
+        # nothing. And only once: whoever comes second shall not hide the lead of the first.
+        self.cache.add(lead, self.decode(raw), age)
+        return self.remove(key) if expected is None else self.take(key, expected)
 
     # A copy with its voucher
 

@@ -39,18 +39,10 @@ class LocMemSwap(CacheSwap):
             self.cache._delete(name)
             return True
 
-    def read_either(self, key: str, lead: str) -> tuple[Any, Any]:
-        raw = self.read(key)
-        if raw is not None:
-            return raw, None
-        name = self.cache.make_and_validate_key(lead)
-        with self.cache._lock:
-            return None, self._used(name)
-
     def move(self, key: str, expected: Any, lead: str, raw: Any, age: int) -> bool:
         moved = self.remove(key) if expected is None else self.take(key, expected)
         if moved:
-            name = self.cache.make_and_validate_key(lead)
+            name = full_name(self.cache, lead)
             with self.cache._lock:
                 self.cache._set(name, raw, age)
         return moved

@@ -64,11 +64,10 @@ class MemcachedSwap(CacheSwap):
     def move(
         self, key: str, expected: MemcachedEntry | None, lead: str, raw: MemcachedEntry, age: int
     ) -> bool:
-        moved = self.remove(key) if expected is None else self.take(key, expected)
-        if moved:  # without waiting for an answer, as nothing depends on it
-            name, timeout = self._name(lead), self.cache.get_backend_timeout(age)
-            self._node(name).set(name, self.decode(raw), expire=timeout, noreply=True)
-        return moved
+        name, timeout = self._name(lead), self.cache.get_backend_timeout(age)
+        # Without waiting for an answer, on which nothing depends.
+        self._node(name).add(name, self.decode(raw), expire=timeout, noreply=True)
+        return self.remove(key) if expected is None else self.take(key, expected)
 
     def remove(self, key: str) -> bool:
         name = self._name(key)

@@ -103,10 +103,6 @@ class RedisSwap(CacheSwap):
     def take(self, key: str, expected: Any) -> bool:
         return self.swap(key, expected, expected, 0)
 
-    def read_either(self, key: str, lead: str) -> tuple[Any, Any]:
-        raw, left = self.client.mget([self.name(key), self.name(lead)])
-        return raw, left
-
     def move(self, key: str, expected: Any, lead: str, raw: Any, age: int) -> bool:
         old = ("any", b"") if expected is None else ("expect", expected)
         names = [self.name(key), self.name(lead)]
