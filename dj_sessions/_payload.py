@@ -67,25 +67,28 @@ def decode(
     serializer: Callable[[], Serializer],
     salt: str,
     place: Callable[[], str] = str,
+    report: Callable[[str], None] | None = None,
 ) -> dict[str, Any] | None:
     """Return the data of ``text``, or None if it is corrupt or wrongly signed.
 
-    That is logged once, with the reason and what ``place`` adds, and without key or data. An error
-    that no data can cause (a serializer's own TypeError, say) is raised.
+    That is logged once, by ``report`` if it is given, with the reason and what ``place`` adds, and
+    without key or data. An error that no data can cause (a serializer's own TypeError, say) is
+    raised.
     """
+    report = report or report_corruption
     if not isinstance(text, str):
-        report_corruption(f"it is no text but of type {type(text).__name__}{place()}")
+        report(f"it is no text but of type {type(text).__name__}{place()}")
         return None
     try:
         data = _loads(_signing.unsign(text, salt), serializer)
     except signing.BadSignature:
-        report_corruption(f"its signature does not match{place()}")
+        report(f"its signature does not match{place()}")
     except UNREADABLE as error:
-        report_corruption(f"it is signed but cannot be read ({type(error).__name__}){place()}")
+        report(f"it is signed but cannot be read ({type(error).__name__}){place()}")
     else:
         if isinstance(data, dict):
             return data
-        report_corruption(f"it holds a {type(data).__name__} instead of a dictionary{place()}")
+        report(f"it holds a {type(data).__name__} instead of a dictionary{place()}")
     return None
 
 
@@ -126,7 +129,12 @@ def _loads(data: bytes, serializer: Callable[[], Serializer]) -> Any:
 
 
 def report_corruption(reason: str) -> None:
-    """Log that the data of a session is worthless, and why; of many in a minute, how many."""
+    """Log that the data of a session is worthless, and why."""
+    _security.warning("Session data corrupted: %s", reason)
+
+
+def report_forgery(reason: str) -> None:
+    """Log the same of what a cookie holds, which anybody can cause; of many, how many they were."""
     _log_rate.corruptions.admit(partial(_security.warning, "Session data corrupted: %s"), reason)
 
 

@@ -49,7 +49,8 @@ class SessionStore(SessionBase):
     async def _load(self, mode: Mode) -> dict[str, Any]:
         self.accessed = True
         text = self._session_key
-        data = _payload.decode(text, self.serializer, SALT) if text else None
+        report = _payload.report_forgery
+        data = _payload.decode(text, self.serializer, SALT, report=report) if text else None
         if data is None or await self._has_expired(mode, _signing.signed_at(text), data):
             self._session_key = None
             return {}

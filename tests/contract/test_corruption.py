@@ -212,7 +212,7 @@ def test_a_file_that_django_has_just_created_is_an_empty_session(save, spoil, re
     assert caplog.records == []
 
 
-@pytest.mark.stores("db", "cache", "file", "signed_cookies")
+@pytest.mark.stores("signed_cookies")
 def test_of_many_payloads_in_a_minute_the_first_are_logged_and_the_others_counted(
     store, save, spoil, reopen, caplog
 ):
