@@ -649,7 +649,7 @@ def deployment_ids(**changed):
     """What Django's checks and ours together say of the cookie."""
     with override_settings(**HEALTHY | INSECURE | changed):
         found = registry.run_checks(tags=["security"], include_deployment_checks=True)
-    return [message.id for message in found if message.id in SECURITY]
+    return sorted(message.id for message in found if message.id in SECURITY)
 
 
 BOTH = ["security.W012", "security.W015"]

@@ -160,6 +160,8 @@ class ComparedSession(StorageVerbs):
         found = await self._led_on(mode, await self._stored_now(mode, key))
         if found is None or found.key == key:
             return found
+        if found.key == self._session_key:  # a lead of our own, from what has ended instead
+            return None
         self._was_moved = True
         return found if self._has_login_of(baseline, found) else None
 

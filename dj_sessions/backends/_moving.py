@@ -53,7 +53,7 @@ class MovingSession(ComparedSession):
         while not await mode(self._move, self._amove, key, expected, forward):
             await attempts.failed(mode)
             found = await self._current(mode, key, baseline)
-            if found is None or found.key == self._session_key:  # a lead of our own, to nothing
+            if found is None:
                 await self._end_missed_login(mode)
                 return None
             if found.key != key:

@@ -14,8 +14,10 @@ from dj_sessions.backends._caches.locmem import LocMemSwap
 from dj_sessions.middleware import SessionMiddleware
 from tests.middleware.serving import serve, stored
 
-#: Newer versions of Django want MAILERS, which the oldest here does not know.
-pytestmark = pytest.mark.filterwarnings("ignore:.*default mailer")
+#: The newest Django wants the settings of mails in another way, which the oldest does not know.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*default mailer", "ignore:.*pairs in the ADMINS setting"
+)
 
 COLOUR = "a colour for the report"
 
