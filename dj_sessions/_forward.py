@@ -11,16 +11,15 @@ The new key is readable to whoever knows the old one, and signed by the site.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from hashlib import sha256, shake_256
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from django.core import signing
 
 from dj_sessions import _signing
 
 #: What a forward begins with, and no payload: ``#`` is no character of Django's signed text. Where
-#: a store keeps dictionaries, it is the only key.
+#: a store keeps dictionaries, it is the key of the text.
 MARK: Final = "#moved:"
 
 #: Seconds for which a request that had loaded the session is led to the new key.
@@ -57,21 +56,6 @@ def make(old: str, new: str, user: object = None) -> str:
 def is_forward_text(payload: object) -> bool:
     """Return whether a text stands in the place of a session's payload."""
     return isinstance(payload, str) and payload.startswith(MARK)
-
-
-def in_data(data: Mapping[str, Any]) -> str | None:
-    """Return the text of a forward that stands in the place of data, if the site has made it.
-
-    A visitor may choose the names that a session holds, and this one as well.
-    """
-    text = data.get(MARK) if len(data) == 1 else None
-    if not is_forward_text(text):
-        return None
-    try:
-        _signing.unsign(str(text).removeprefix(MARK), SALT)
-    except (signing.BadSignature, ValueError):
-        return None
-    return str(text)
 
 
 def target(old: str, text: str | None) -> Target | None:

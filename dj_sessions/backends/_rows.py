@@ -231,8 +231,6 @@ class Rows:
 
     def move(self, key: str, expected: str | None, forward: str, now: datetime) -> bool:
         """Put a forward, which has expired, into the row that has the payload ``expected``."""
-        if not self.keeps_forwards():
-            return self.remove(key) if expected is None else self.take(key, expected, now)
         # Under a name of its own: what Django's own engine saves under the old key finds nothing.
         moved = {"session_key": _forward.name(key), "session_data": forward, "expire_date": now}
         if self.goes_unseen():

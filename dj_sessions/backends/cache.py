@@ -68,7 +68,8 @@ class SessionStore(CacheUser):
     def _forward_in(self, record: Record) -> str | None:
         if not isinstance(record, ForwardRecord):
             return None
-        return _forward.in_data(self._decoded(record.payload) or {})
+        # Whatever is there: it leads on or it does not, and is never taken for a session.
+        return str((self._decoded(record.payload) or {}).get(_forward.MARK, ""))
 
     def _data(self, record: Record) -> dict[str, Any] | None:
         return self._decoded(record.payload)

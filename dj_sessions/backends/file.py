@@ -146,7 +146,7 @@ class SessionStore(StoredSession):
         return content == _bytes(expected)
 
     def _remove(self, key: str) -> bool:
-        return self._remove_if(key, lambda content: True)
+        return self._remove_if(key, lambda file: True)
 
     def _take(self, key: str, expected: Record | None) -> bool:
         if expected is None:
