@@ -10,8 +10,8 @@ from django.contrib.sessions.base_session import BaseSessionManager as DjangoBas
 from django.db import models
 from django.utils import timezone
 
-from dj_sessions import _forward
-from dj_sessions._keys import shorten
+from dj_sessions._codec import forwards
+from dj_sessions._session.keys import shorten
 from dj_sessions._translations import gettext_lazy as _
 
 __all__ = ["AbstractBaseSession", "BaseSessionManager"]
@@ -27,8 +27,8 @@ def without_forwards(rows: models.QuerySet[_T]) -> models.QuerySet[_T]:
     now = timezone.now()
     needed = models.Q(
         expire_date__lte=now,
-        expire_date__gt=now - timedelta(seconds=_forward.AGE),
-        session_data__startswith=_forward.MARK,
+        expire_date__gt=now - timedelta(seconds=forwards.AGE),
+        session_data__startswith=forwards.MARK,
     )
     return rows.filter(~needed)
 
@@ -90,7 +90,7 @@ class AbstractBaseSession(DjangoAbstractBaseSession):
 
     def get_decoded(self) -> dict[str, Any]:
         """Return the data of this session; none of a row that only leads to its new key."""
-        if _forward.is_forward_text(self.session_data):
+        if forwards.is_forward_text(self.session_data):
             return {}
         data: dict[str, Any] = self.get_session_store_class()().decode(self.session_data)
         return data

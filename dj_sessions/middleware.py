@@ -14,13 +14,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django.utils.deprecation import MiddlewareMixin
 
-from dj_sessions import _cookies
-from dj_sessions._cookies import CookieAttributes
-from dj_sessions._error_reports import ReportFilter
-from dj_sessions._modes import Mode, finish, in_async, in_sync
-from dj_sessions._policy import Decision, State
-from dj_sessions._policy import decide as decide_by_rules
-from dj_sessions._twins import Twinned, replacement, twin_of
+from dj_sessions._http import cookies
+from dj_sessions._http.cookies import CookieAttributes
+from dj_sessions._http.decision import Decision, State
+from dj_sessions._http.decision import decide as decide_by_rules
+from dj_sessions._http.error_reports import ReportFilter
+from dj_sessions._session.modes import Mode, finish, in_async, in_sync
+from dj_sessions._session.twins import Twinned, replacement, twin_of
 from dj_sessions.conf import conf
 from dj_sessions.exceptions import SessionInterrupted, UpdateError
 
@@ -87,7 +87,7 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
 
     def cookie_attributes(self, request: HttpRequest) -> CookieAttributes:
         """Return domain, path, secure, httponly and samesite, for setting and for deleting."""
-        return _cookies.attributes()
+        return cookies.attributes()
 
     def decide(self, request: HttpRequest, response: HttpResponseBase, state: State) -> Decision:
         """Return whether to save, set the cookie, delete it, and vary on it.
@@ -174,7 +174,7 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
         """Tell the browser that a session has ended, and caches what the response depends on."""
         if decision.delete_cookie:
             name, attributes = self.cookie_name(request), self.cookie_attributes(request)
-            _cookies.expire(response, name, attributes)
+            cookies.expire(response, name, attributes)
         if decision.vary and response.has_header("Vary"):
             patch_vary_headers(response, ("Cookie",))
         elif decision.vary:
@@ -216,7 +216,7 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
         else:
             age = session.get_expiry_age() if mode is in_sync else await session.aget_expiry_age()
         name, attributes = self.cookie_name(request), self.cookie_attributes(request)
-        _cookies.write(response, name, session.session_key, attributes, age)
+        cookies.write(response, name, session.session_key, attributes, age)
 
     async def _lasts_until_close(self, mode: Mode, session: Any) -> bool:
         if mode is in_sync:

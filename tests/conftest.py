@@ -51,8 +51,9 @@ from django.db.models import signals
 from django.test import override_settings
 from django.test.utils import setup_databases, teardown_databases
 
-from dj_sessions import _log_rate
-from dj_sessions.backends import _contention, cached_db
+from dj_sessions._codec import log_rate
+from dj_sessions._session import contention
+from dj_sessions.backends import cached_db
 from tests import router, services
 from tests.modes import MODES, Mode
 from tests.stores import CASES, Case, Store
@@ -274,10 +275,10 @@ def django_looks_again_for_the_directory_of_its_files() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def each_test_has_its_own_minute_of_log_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of corrupt sessions a process logs so many in a minute."""
-    monkeypatch.setattr(_log_rate, "corruptions", _log_rate.LogRate())
+    monkeypatch.setattr(log_rate, "corruptions", log_rate.LogRate())
 
 
 @pytest.fixture(autouse=True)
 def nobody_waits_long_for_a_save_that_waits_for_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test does between two storage calls of a save waits for the turn of that save."""
-    monkeypatch.setattr(_contention, "TURN_TIMEOUT", 0.02)
+    monkeypatch.setattr(contention, "TURN_TIMEOUT", 0.02)

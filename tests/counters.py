@@ -26,7 +26,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.dispatch import Signal
 
-from dj_sessions.backends._caches.locmem import LocMemSwap
+from dj_sessions.storage.caches.locmem import LocMemSwap
 
 LOCAL_CACHE_METHODS = (
     *("add", "get", "set", "touch", "delete", "has_key", "incr", "decr", "clear"),

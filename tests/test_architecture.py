@@ -36,43 +36,33 @@ ROOMS = {
     "exceptions": (),
     "serializers": (),
     "conf": (),
-    "_cookie_values": (),
-    "_expiry": (),
-    "_merge": (),
-    "_policy": (),
-    "_keys": (),
-    "_cookies": ("conf", "_cookie_values"),
-    "_marks": (),
-    "_modes": (),
-    "_twins": ("_marks", "_modes"),
-    "_signing": (),
-    "_forward": ("_signing",),
-    "_logins": ("_merge",),
-    "_error_reports": ("_keys", "conf"),
-    "_log_rate": (),
-    "_payload": ("exceptions", "_log_rate", "_signing"),
     "_alias": (),
     "_translations": (),
-    "base_session": ("_forward", "_keys", "_translations"),
-    "backends*": (
-        *("exceptions", "conf", "_expiry", "_merge", "_keys", "_payload", "_modes", "_twins"),
-        *("_signing", "_forward", "_logins", "base_session"),
-        "backends*",
+    "_codec*": ("exceptions", "_codec*"),
+    "_session*": (
+        *("exceptions", "conf", "_codec*", "backends.base", "storage", "storage.base"),
+        "_session*",
     ),
-    "checks*": ("conf", "serializers", "_cookie_values", "backends._watched", "checks*"),
-    "models": ("base_session", "backends.db"),
-    "migrations*": ("models",),
-    "middleware": (
+    "base_session": ("_codec.forwards", "_session.keys", "_translations"),
+    "storage*": (
+        *("_codec*", "_session.keys", "_session.baseline", "base_session"),
+        "storage*",
+    ),
+    "backends*": (
         "exceptions",
         "conf",
-        "_policy",
-        "_cookies",
-        "_error_reports",
-        "_modes",
-        "_twins",
+        "_codec*",
+        "_session*",
+        "storage*",
+        "base_session",
+        "backends*",
     ),
+    "_http*": ("conf", "_session.keys", "_http*"),
+    "checks*": ("conf", "serializers", "_http.cookie_values", "storage.rows.watchers", "checks*"),
+    "models": ("base_session", "backends.db"),
+    "migrations*": ("models",),
+    "middleware": ("exceptions", "conf", "_http*", "_session.modes", "_session.twins"),
     "management*": ("conf", "backends.stored", "management*"),
-    "admin": ("models", "_keys"),
     "apps": ("_alias", "_translations", "checks*", "conf"),
 }
 ENGINES = ("db", "cache", "cached_db", "file", "signed_cookies")
@@ -144,7 +134,7 @@ def test_no_backend_imports_an_engine_but_cached_db_the_database(name):
     assert engines == ({"backends.db"} if name == "backends.cached_db" else set())
 
 
-@pytest.mark.parametrize("name", ["_expiry", "_merge", "_policy"])
+@pytest.mark.parametrize("name", ["_session.ending", "_session.merge", "_http.decision"])
 def test_pure_rooms_need_the_standard_library_alone(name):
     assert {full.split(".")[0] for full in imports(name)} <= sys.stdlib_module_names
 
@@ -179,7 +169,7 @@ def test_the_engines_load_neither_middleware_nor_cookies_nor_policy_nor_models()
         INSTALLED_APPS=[],
     ).split()
     assert "dj_sessions.backends.cached_db" in loaded
-    for room in ("middleware", "_cookies", "_policy", "models", "checks"):
+    for room in ("middleware", "_http", "models", "checks"):
         assert f"dj_sessions.{room}" not in loaded
 
 

@@ -113,7 +113,7 @@ def test_other_modules_take_their_settings_from_here():
             elsewhere[path.relative_to(package).as_posix()] = read
     assert elsewhere == {
         "apps.py": {"INSTALLED_APPS"},
-        "_signing.py": {"SECRET_KEY", "SECRET_KEY_FALLBACKS"},
+        "_codec/signed_text.py": {"SECRET_KEY", "SECRET_KEY_FALLBACKS"},
         "_translations.py": {"LANGUAGE_CODE", "USE_I18N"},
         "checks/_shared.py": {"MIDDLEWARE"},
         "checks/security.py": {"INSTALLED_APPS"},

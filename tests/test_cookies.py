@@ -9,7 +9,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.test import override_settings
 from django.utils.http import http_date
 
-from dj_sessions import _cookies
+from dj_sessions._http import cookies
 
 VALUES = {
     "domain": (None, "example.com"),
@@ -23,13 +23,13 @@ COMBINATIONS = [dict(zip(VALUES, values, strict=True)) for values in product(*VA
 
 def written(attributes, max_age=60):
     response = HttpResponse()
-    _cookies.write(response, "sessionid", "abcdefgh", attributes, max_age)
+    cookies.write(response, "sessionid", "abcdefgh", attributes, max_age)
     return response.cookies["sessionid"]
 
 
 def expired(attributes, name="sessionid"):
     response = HttpResponse()
-    _cookies.expire(response, name, attributes)
+    cookies.expire(response, name, attributes)
     return response.cookies[name]
 
 
@@ -41,7 +41,7 @@ def test_the_attributes_are_those_of_the_settings():
         SESSION_COOKIE_HTTPONLY=False,
         SESSION_COOKIE_SAMESITE="Strict",
     ):
-        assert _cookies.attributes() == {
+        assert cookies.attributes() == {
             "domain": "example.com",
             "path": "/shop/",
             "secure": True,
@@ -106,7 +106,7 @@ def test_attributes_that_a_site_leaves_out_are_not_sent():
 
 def test_a_streaming_response_takes_the_cookie_too():
     response = StreamingHttpResponse(iter([b"part"]))
-    _cookies.write(response, "sessionid", "abcdefgh", {"path": "/"}, None)
+    cookies.write(response, "sessionid", "abcdefgh", {"path": "/"}, None)
     assert response.cookies["sessionid"].value == "abcdefgh"
 
 

@@ -36,9 +36,9 @@ from django.test import (
 )
 from django.utils import timezone
 
-from dj_sessions.backends import _outage
-from dj_sessions.backends._caches.locmem import LocMemSwap
 from dj_sessions.exceptions import UpdateError
+from dj_sessions.storage.caches.locmem import LocMemSwap
+from dj_sessions.storage.copies import outage as outages
 from tests import router, services
 from tests.contract.moments import after, before
 from tests.contract.visits import varies_on_cookie
@@ -400,7 +400,7 @@ def test_flaw_28_a_logout_without_the_cache_fails_and_does_not_hold(package):
             failed = False
         except ConnectionError:
             failed = True
-    _outage.of("default").tell()
+    outages.of("default").tell()
     package.shows(failed)
     package.shows(is_alive(package, "cached_db", key))
 

@@ -6,7 +6,7 @@ from threading import Barrier
 
 import pytest
 
-from dj_sessions._log_rate import MOST, SECONDS, LogRate
+from dj_sessions._codec.log_rate import MOST, SECONDS, LogRate
 
 ANNOUNCED = f"more than {MOST} of these lines in {SECONDS} seconds; the others are counted"
 

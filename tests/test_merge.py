@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dj_sessions._merge import merge
+from dj_sessions._session.merge import merge
 
 # Without 0 and 1, which compare equal to False and True: see the last test.
 VALUES = st.recursive(

@@ -4,12 +4,12 @@ from collections import OrderedDict
 
 import pytest
 
-from dj_sessions.backends import _names
+from dj_sessions._session import shared_names
 
 
 @pytest.fixture(autouse=True)
 def nothing_shared(monkeypatch):
-    monkeypatch.setattr(_names, "_shared", {})
+    monkeypatch.setattr(shared_names, "_shared", {})
 
 
 def fresh(text):
@@ -18,13 +18,13 @@ def fresh(text):
 
 
 def names(data):
-    return list(_names.share(data))
+    return list(shared_names.share(data))
 
 
 def test_sessions_have_the_names_of_earlier_ones_and_values_of_their_own():
     value = ["green"]
-    first = _names.share({fresh("colour"): value, fresh("size"): 3})
-    second = _names.share({fresh("size"): 4, fresh("colour"): value})
+    first = shared_names.share({fresh("colour"): value, fresh("size"): 3})
+    second = shared_names.share({fresh("size"): 4, fresh("colour"): value})
     assert (list(first), list(second)) == (["colour", "size"], ["size", "colour"])
     assert second == {"size": 4, "colour": value}
     assert second["colour"] is value
@@ -36,7 +36,7 @@ class Name(str):
 
 
 def test_what_only_equals_a_name_stays_what_it_is():
-    _names.share({fresh("colour"): 1})
+    shared_names.share({fresh("colour"): 1})
     name = Name("colour")
     assert names({True: 0, 1.5: 0, None: 0}) == [True, 1.5, None]
     assert names({name: 0})[0] is name
@@ -45,20 +45,20 @@ def test_what_only_equals_a_name_stays_what_it_is():
 
 def test_sites_that_put_data_into_names_do_not_fill_the_memory():
     for number in range(3):
-        data = {f"basket {number} of {other}": 1 for other in range(_names.MOST)}
-        assert _names.share(data) == data
-        assert len(_names._shared) == _names.MOST
-    assert _names.share({"one more": 2}) == {"one more": 2}
+        data = {f"basket {number} of {other}": 1 for other in range(shared_names.MOST)}
+        assert shared_names.share(data) == data
+        assert len(shared_names._shared) == shared_names.MOST
+    assert shared_names.share({"one more": 2}) == {"one more": 2}
 
 
 def test_long_names_are_not_kept_once_their_sessions_are_gone():
-    short, long = "x" * _names.LONGEST, "x" * (_names.LONGEST + 1)
+    short, long = "x" * shared_names.LONGEST, "x" * (shared_names.LONGEST + 1)
     data = {long: 1, short: 2, "colour": 3}
     for _ in range(2):
-        assert _names.share(data) == data
-        assert list(_names._shared) == [short, "colour"]
+        assert shared_names.share(data) == data
+        assert list(shared_names._shared) == [short, "colour"]
 
 
 def test_data_of_another_class_is_left_alone():
     data = OrderedDict(colour="green")
-    assert _names.share(data) is data
+    assert shared_names.share(data) is data

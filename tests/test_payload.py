@@ -14,7 +14,7 @@ from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dj_sessions import _payload
+from dj_sessions._codec import payloads
 from dj_sessions.exceptions import SessionEncodeError
 from dj_sessions.serializers import FastJSONSerializer, JSONSerializer, PickleSerializer
 
@@ -30,11 +30,11 @@ SESSIONS = st.dictionaries(st.text(), JSON, max_size=3)
 
 
 def encode(data, serializer=JSONSerializer):
-    return _payload.encode(data, serializer, SALT)
+    return payloads.encode(data, serializer, SALT)
 
 
 def decode(text, serializer=JSONSerializer, salt=SALT):
-    return _payload.decode(text, serializer, salt)
+    return payloads.decode(text, serializer, salt)
 
 
 def signed(content, salt=SALT):
@@ -325,8 +325,8 @@ def test_a_serializer_says_what_is_too_small_to_be_compressed():
     for data in (small, large):
         text = encode(data, FastJSONSerializer)
         assert decode(text) == signing.loads(text, salt=SALT) == data
-        remainder = _payload.remainder(text)
-        assert _payload.rebuild(data, FastJSONSerializer, remainder) == text
+        remainder = payloads.remainder(text)
+        assert payloads.rebuild(data, FastJSONSerializer, remainder) == text
 
 
 def test_a_serializer_says_how_thoroughly_to_compress():
@@ -336,4 +336,4 @@ def test_a_serializer_says_how_thoroughly_to_compress():
     plain = FastJSONSerializer().dumps(data)
     assert packed == zlib.compress(plain, 1) != zlib.compress(plain)
     assert decode(text) == signing.loads(text, salt=SALT) == data
-    assert _payload.rebuild(data, FastJSONSerializer, _payload.remainder(text)) == text
+    assert payloads.rebuild(data, FastJSONSerializer, payloads.remainder(text)) == text

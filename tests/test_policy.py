@@ -7,7 +7,7 @@ from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessio
 from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 
-from dj_sessions._policy import Decision, State, decide
+from dj_sessions._http.decision import Decision, State, decide
 
 STATUSES = (200, 204, 302, 404, 499, 500, 503, 599)
 STATES = [State(*flags, status) for *flags, status in product(*[(False, True)] * 5, STATUSES)]

@@ -10,8 +10,8 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.utils.functional import SimpleLazyObject
 
-from dj_sessions import _twins
-from dj_sessions._twins import (
+from dj_sessions._session import twins
+from dj_sessions._session.twins import (
     Twinned,
     after_load,
     at_once,
@@ -733,6 +733,6 @@ def test_other_attributes_of_a_class_are_not_taken_for_twins():
 
 
 def test_everything_public_is_documented():
-    for name, thing in vars(_twins).items():
-        if inspect.isfunction(thing) and thing.__module__ == _twins.__name__ and name[0] != "_":
+    for name, thing in vars(twins).items():
+        if inspect.isfunction(thing) and thing.__module__ == twins.__name__ and name[0] != "_":
             assert thing.__doc__, name

@@ -9,11 +9,11 @@ from typing import Any
 
 from django.core.cache import BaseCache, caches
 
-from dj_sessions import _payload
-from dj_sessions._twins import twin_of
-from dj_sessions.backends._caches import swap_of
+from dj_sessions._codec import payloads
+from dj_sessions._session.twins import twin_of
 from dj_sessions.backends.stored import StoredSession
 from dj_sessions.conf import conf
+from dj_sessions.storage.caches import swap_of
 
 
 class CacheUser(StoredSession):
@@ -43,12 +43,12 @@ class CacheUser(StoredSession):
         """Return the data of a raw value of the cache, None if it is no session's."""
         try:
             data = swap_of(self._cache).decode(raw)
-        except _payload.UNREADABLE_PICKLE as error:
-            _payload.report_corruption(f"the cache cannot read it ({type(error).__name__})")
+        except payloads.UNREADABLE_PICKLE as error:
+            payloads.report_corruption(f"the cache cannot read it ({type(error).__name__})")
             return None
         if isinstance(data, dict):
             return data
-        _payload.report_corruption(f"the cache holds a {type(data).__name__} in its place")
+        payloads.report_corruption(f"the cache holds a {type(data).__name__} in its place")
         return None
 
     @property

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from asgiref.sync import AsyncToSync
 from django.utils.module_loading import import_string
 
-from dj_sessions import _keys, _payload
-from dj_sessions._keys import VALID_KEY_CHARS
-from dj_sessions._modes import Mode, finish, in_sync
-from dj_sessions._twins import Twinned, at_once, driven, in_thread, twin_of
-from dj_sessions.backends._lifetime import SessionLifetime
+from dj_sessions._codec import payloads
+from dj_sessions._session import keys
+from dj_sessions._session.keys import VALID_KEY_CHARS
+from dj_sessions._session.lifetime import SessionLifetime
+from dj_sessions._session.modes import Mode, finish, in_sync
+from dj_sessions._session.twins import Twinned, at_once, driven, in_thread, twin_of
 from dj_sessions.conf import conf
 from dj_sessions.exceptions import CreateError, UpdateError
 
@@ -76,11 +77,11 @@ class SessionBase(Twinned, SessionLifetime):
 
     def encode(self, session_dict: dict[str, Any]) -> str:
         """Return the data as signed text; raises SessionEncodeError naming what cannot be."""
-        return _payload.encode(session_dict, self.serializer, self.key_salt)
+        return payloads.encode(session_dict, self.serializer, self.key_salt)
 
     def decode(self, session_data: str | bytes) -> dict[str, Any]:
         """Return the data of ``encode()``; corrupt text is logged and is an empty session."""
-        found = _payload.decode(session_data, self.serializer, self.key_salt, self._place)
+        found = payloads.decode(session_data, self.serializer, self.key_salt, self._place)
         return found or {}
 
     def _place(self) -> str:
@@ -91,7 +92,7 @@ class SessionBase(Twinned, SessionLifetime):
 
     def _validate_session_key(self, key: object) -> bool:
         """Tell whether ``key`` may be a key: only then is the store asked for it."""
-        return _keys.is_key(key) or (self._makes_own_keys() and _keys.is_custom_key(key))
+        return keys.is_key(key) or (self._makes_own_keys() and keys.is_custom_key(key))
 
     @classmethod
     def _makes_own_keys(cls) -> bool:
@@ -125,7 +126,7 @@ class SessionBase(Twinned, SessionLifetime):
 
     def _get_new_session_key(self) -> str:
         """Return a key that nobody uses; ``create()`` tries another if that proves wrong."""
-        return _keys.new_key()
+        return keys.new_key()
 
     _aget_new_session_key = at_once(_get_new_session_key)
 

@@ -12,15 +12,15 @@ from typing import Any
 
 from django.core.cache.backends.base import InvalidCacheKey
 
-from dj_sessions import _forward, _payload
-from dj_sessions._modes import Mode, finish, in_sync
-from dj_sessions._twins import driven
-from dj_sessions.backends._baseline import plain
-from dj_sessions.backends._caches import CacheSwap, swap_of
+from dj_sessions._codec import forwards, payloads
+from dj_sessions._session.baseline import plain
+from dj_sessions._session.modes import Mode, finish, in_sync
+from dj_sessions._session.twins import driven
 from dj_sessions.backends._caching import CacheUser
-from dj_sessions.backends._purge import ForgottenPurge, Purge
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
 from dj_sessions.backends.stored import Record
+from dj_sessions.storage.caches import CacheSwap, swap_of
+from dj_sessions.storage.clearing import ForgottenPurge, Purge
 
 __all__ = ["KEY_PREFIX", "CreateError", "SessionBase", "SessionStore", "UpdateError"]
 
@@ -59,7 +59,7 @@ class SessionStore(CacheUser):
         except (OSError, InvalidCacheKey):  # of which some are ValueErrors
             raise
         except swap.unreadable as error:
-            _payload.report_corruption(f"the cache cannot read it ({type(error).__name__})")
+            payloads.report_corruption(f"the cache cannot read it ({type(error).__name__})")
             return None
         if raw is None:
             return None if lead is None else ForwardRecord(lead)
@@ -69,7 +69,7 @@ class SessionStore(CacheUser):
         if not isinstance(record, ForwardRecord):
             return None
         # Whatever is there: it leads on or it does not, and is never taken for a session.
-        return str((self._decoded(record.payload) or {}).get(_forward.MARK, ""))
+        return str((self._decoded(record.payload) or {}).get(forwards.MARK, ""))
 
     def _data(self, record: Record) -> dict[str, Any] | None:
         return self._decoded(record.payload)
@@ -82,9 +82,9 @@ class SessionStore(CacheUser):
         encode = self._swap.encode
         try:
             return CacheRecord(encode(plain(data)), None, int(age))
-        except _payload.UNSTORABLE as error:
+        except payloads.UNSTORABLE as error:
             remedy = "Store a value in its place that the cache can hold."
-            _payload.raise_encode_error(data, encode, "The cache", remedy, error)
+            payloads.raise_encode_error(data, encode, "The cache", remedy, error)
 
     _arecord = driven(_record, _cache_record)
 
@@ -108,8 +108,8 @@ class SessionStore(CacheUser):
         # Under a name of its own: to Django's own engine nothing is left under the old key.
         swap, name = self._swap, self._cache_key_of(key)
         was = None if expected is None else expected.payload
-        entry = swap.encode({_forward.MARK: forward})
-        return swap.move(name, was, _lead(name), entry, _forward.AGE)
+        entry = swap.encode({forwards.MARK: forward})
+        return swap.move(name, was, _lead(name), entry, forwards.AGE)
 
     def _holds(self, key: str) -> bool:
         return self._swap.holds(self._cache_key_of(key))

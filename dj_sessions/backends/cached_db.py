@@ -13,18 +13,18 @@ from django.db import router
 from django.db.models import signals
 from django.utils import timezone
 
-from dj_sessions import _payload
-from dj_sessions._modes import Mode, finish, in_sync
-from dj_sessions._twins import driven, in_thread
+from dj_sessions._codec import payloads
+from dj_sessions._session.modes import Mode, finish, in_sync
+from dj_sessions._session.twins import driven, in_thread
 from dj_sessions.backends._caching import CacheUser
-from dj_sessions.backends._copies import HIDDEN, UNSEEN, Copies, Sight
-from dj_sessions.backends._rows import RowRecord, Rows
-from dj_sessions.backends._transactions import after_commit, in_transaction, reads_committed_rows
-from dj_sessions.backends._watched import OWN_RECEIVER
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
 from dj_sessions.backends.db import SessionStore as DBStore
 from dj_sessions.backends.stored import Record
 from dj_sessions.conf import conf
+from dj_sessions.storage.copies.copies import HIDDEN, UNSEEN, Copies, Sight
+from dj_sessions.storage.rows.orm import RowRecord, Rows
+from dj_sessions.storage.rows.transactions import after_commit, in_transaction, reads_committed_rows
+from dj_sessions.storage.rows.watchers import OWN_RECEIVER
 
 __all__ = ["KEY_PREFIX", "CreateError", "DBStore", "SessionBase", "SessionStore", "UpdateError"]
 
@@ -138,7 +138,7 @@ class SessionStore(CacheUser, DBStore):
             return baseline
         data = self._data(baseline) or {}
         if type(self).encode is SessionBase.encode:
-            text = _payload.rebuild(data, self.serializer, baseline.remainder)
+            text = payloads.rebuild(data, self.serializer, baseline.remainder)
             return Record(text)
         row = await mode(self._read_latest, self._aread_latest, key)
         return row if row is not None and data == self._data(row) else baseline
@@ -172,7 +172,7 @@ class SessionStore(CacheUser, DBStore):
             copies.busy(name)
             after_commit(using, lambda: copies.doubt(name))
             return
-        data, remainder = self._data(record) or {}, _payload.remainder(record.payload)
+        data, remainder = self._data(record) or {}, payloads.remainder(record.payload)
         sight = self._sight if self._seen == key else HIDDEN
         self._seen, self._sight = key, copies.replace(name, data, remainder, record.age, sight)
 
@@ -190,7 +190,7 @@ class SessionStore(CacheUser, DBStore):
     def _copy_read(self, key: str, record: Record, data: dict[str, Any], age: int) -> None:
         """Keep the copy of a row that was read, unless it was changed or ended meanwhile."""
         if self._seen == key:
-            name, remainder = self._cache_key_of(key), _payload.remainder(record.payload)
+            name, remainder = self._cache_key_of(key), payloads.remainder(record.payload)
             written = self._copies.write(name, data, remainder, age, self._sight)
             self._sight = written or HIDDEN
 

@@ -15,17 +15,17 @@ from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.db import DatabaseError, IntegrityError, OperationalError, connections, router
 from django.utils import timezone
 
-from dj_sessions import _forward
-from dj_sessions._modes import Mode, finish, in_sync
-from dj_sessions._twins import driven, in_thread
-from dj_sessions.backends._prepared_rows import reasons, rows_of
-from dj_sessions.backends._purge import Purge
-from dj_sessions.backends._purge_rows import RowPurge
-from dj_sessions.backends._rows import RowRecord, Rows, loaded_from, manager_of, named
-from dj_sessions.backends._transactions import commit_of, is_inside
-from dj_sessions.backends._watched import Reason, delete_is_watched
+from dj_sessions._codec import forwards
+from dj_sessions._session.modes import Mode, finish, in_sync
+from dj_sessions._session.twins import driven, in_thread
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
 from dj_sessions.backends.stored import Record, StoredSession
+from dj_sessions.storage.clearing import Purge
+from dj_sessions.storage.rows.clearing import RowPurge
+from dj_sessions.storage.rows.orm import RowRecord, Rows, loaded_from, manager_of, named
+from dj_sessions.storage.rows.prepared import reasons, rows_of
+from dj_sessions.storage.rows.transactions import commit_of, is_inside
+from dj_sessions.storage.rows.watchers import Reason, delete_is_watched
 
 __all__ = [
     "CreateError",
@@ -163,7 +163,7 @@ class SessionStore(StoredSession):
 
     def _find_forward(self, key: str) -> RowRecord | None:
         found = self._find_written(key, lock=False)
-        return found if found is not None and _forward.is_forward_text(found.payload) else None
+        return found if found is not None and forwards.is_forward_text(found.payload) else None
 
     _aread = driven(_read, _read_row)
     _aread_latest = driven(_read_latest, _read_written_row)

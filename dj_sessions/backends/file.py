@@ -18,17 +18,18 @@ from typing import Any, ClassVar, Final, Self
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.utils import timezone
 
-from dj_sessions import _keys, _payload
-from dj_sessions._keys import VALID_KEY_CHARS
-from dj_sessions._modes import Mode, finish, in_sync
-from dj_sessions._twins import driven
-from dj_sessions.backends import _files
-from dj_sessions.backends._purge import Purge
-from dj_sessions.backends._purge_files import FilePurge
+from dj_sessions._codec import payloads
+from dj_sessions._session import keys
+from dj_sessions._session.keys import VALID_KEY_CHARS
+from dj_sessions._session.modes import Mode, finish, in_sync
+from dj_sessions._session.twins import driven
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
 from dj_sessions.backends.stored import Record, StoredSession
 from dj_sessions.conf import conf
 from dj_sessions.exceptions import InvalidSessionKey
+from dj_sessions.storage.clearing import Purge
+from dj_sessions.storage.files import whole_files
+from dj_sessions.storage.files.clearing import FilePurge
 
 __all__ = [
     "VALID_KEY_CHARS",
@@ -44,7 +45,7 @@ __all__ = [
 logger = logging.getLogger("django.contrib.sessions")
 
 #: What follows the name of a session's file in that of a forward: who clears finds it abandoned.
-LEAD: Final = f"{_files.TEMPORARY}moved"
+LEAD: Final = f"{whole_files.TEMPORARY}moved"
 
 #: Seconds after which a file that is being written has been abandoned.
 ORPHAN_AGE: Final = 3600
@@ -97,17 +98,17 @@ class SessionStore(StoredSession):
 
     def _read(self, key: str) -> Record | None:
         path = self._key_to_file(key)
-        found = _files.read(path)
+        found = whole_files.read(path)
         if found is not None:
             return FileRecord(_text(found[0]), None, found[1])
-        if _files.is_in_the_way(path):
-            _payload.report_corruption(f"it is no regular file{self._place()}")
-        lead = _files.read(path + LEAD)
+        if whole_files.is_in_the_way(path):
+            payloads.report_corruption(f"it is no regular file{self._place()}")
+        lead = whole_files.read(path + LEAD)
         return None if lead is None else FileRecord(_text(lead[0]), None, lead[1])
 
     def _place(self) -> str:
         path = os.fspath(self.storage_path)
-        return f" (the file of session {_keys.shorten(self._session_key)} in {path!r})"
+        return f" (the file of session {keys.shorten(self._session_key)} in {path!r})"
 
     def _data(self, record: Record) -> dict[str, Any] | None:
         # A server on Django's own engine creates the file before it has the data: that is no
@@ -127,22 +128,22 @@ class SessionStore(StoredSession):
     _ahas_expired = driven(_has_expired, _is_past_its_end)
 
     def _insert(self, key: str, record: Record) -> bool:
-        return _files.create(
+        return whole_files.create(
             self._key_to_file(key), _bytes(record), durable=conf.SESSION_FILE_FSYNC
         )
 
     def _replace(self, key: str, record: Record, expected: Record | None) -> bool:
         path = self._key_to_file(key)
-        with _files.locked(path) as file:
+        with whole_files.locked(path) as file:
             if file is None or not self._is_replaceable(file, expected):
                 return False
-            _files.replace(path, _bytes(record), durable=conf.SESSION_FILE_FSYNC)
+            whole_files.replace(path, _bytes(record), durable=conf.SESSION_FILE_FSYNC)
             return True
 
     def _is_replaceable(self, file: int, expected: Record | None) -> bool:
         if expected is None:  # what has expired is not brought back
             return not self._is_over(file)
-        content, _ = _files.read_open(file)
+        content, _ = whole_files.read_open(file)
         return content == _bytes(expected)
 
     def _remove(self, key: str) -> bool:
@@ -155,24 +156,24 @@ class SessionStore(StoredSession):
 
     def _move(self, key: str, expected: Record | None, forward: str) -> bool:
         path = self._key_to_file(key)
-        with _files.locked(path) as file:
+        with whole_files.locked(path) as file:
             if file is None or not self._is_replaceable(file, expected):
                 return False
             # First, and for a minute: there is no need to wait for the disk.
-            _files.replace(path + LEAD, forward.encode())
-            _files.remove(path, durable=conf.SESSION_FILE_FSYNC)
+            whole_files.replace(path + LEAD, forward.encode())
+            whole_files.remove(path, durable=conf.SESSION_FILE_FSYNC)
             return True
 
     def _remove_if(self, key: str, condition: Callable[[int], bool]) -> bool:
         path = self._key_to_file(key)
-        with _files.locked(path) as file:
+        with whole_files.locked(path) as file:
             if file is None or not condition(file):
                 return False
-            _files.remove(path, durable=conf.SESSION_FILE_FSYNC)
+            whole_files.remove(path, durable=conf.SESSION_FILE_FSYNC)
             return True
 
     def _holds(self, key: str) -> bool:
-        return _files.exists(self._key_to_file(key))
+        return whole_files.exists(self._key_to_file(key))
 
     # Clearing
 
@@ -208,7 +209,7 @@ class SessionStore(StoredSession):
         key: str = self._session_key
         if remove:
             return self._remove_if(key, self._is_over)
-        with _files.locked(self._key_to_file(key)) as file:
+        with whole_files.locked(self._key_to_file(key)) as file:
             return file is not None and self._is_over(file)
 
     @classmethod
@@ -219,14 +220,14 @@ class SessionStore(StoredSession):
         this store makes is its own.
         """
         prefix = conf.SESSION_COOKIE_NAME
-        key, temporary, end = name.removeprefix(prefix).partition(_files.TEMPORARY)
-        if not name.startswith(prefix) or (len(key) != _keys.LENGTH and not cls._makes_own_keys()):
+        key, temporary, end = name.removeprefix(prefix).partition(whole_files.TEMPORARY)
+        if not name.startswith(prefix) or (len(key) != keys.LENGTH and not cls._makes_own_keys()):
             return None, False
         store = cls(key)
         return (store, bool(temporary and end)) if store._session_key == key else (None, False)
 
     def _is_over(self, file: int) -> bool:
-        content, modified = _files.read_open(file)
+        content, modified = whole_files.read_open(file)
         record = FileRecord(_text(content), None, modified)
         return self._has_expired(record, self._data(record) or {})
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.utils import timezone
 
-from dj_sessions import _payload, _signing
-from dj_sessions._modes import Mode, finish, in_sync
-from dj_sessions._twins import driven
-from dj_sessions.backends._names import share
-from dj_sessions.backends._purge import ForgottenPurge, Purge
+from dj_sessions._codec import payloads, signed_text
+from dj_sessions._session.modes import Mode, finish, in_sync
+from dj_sessions._session.shared_names import share
+from dj_sessions._session.twins import driven
 from dj_sessions.backends.base import SessionBase
 from dj_sessions.conf import conf
+from dj_sessions.storage.clearing import ForgottenPurge, Purge
 
 __all__ = ["SessionBase", "SessionStore"]
 
@@ -49,9 +49,9 @@ class SessionStore(SessionBase):
     async def _load(self, mode: Mode) -> dict[str, Any]:
         self.accessed = True
         text = self._session_key
-        report = _payload.report_forgery
-        data = _payload.decode(text, self.serializer, SALT, report=report) if text else None
-        if data is None or await self._has_expired(mode, _signing.signed_at(text), data):
+        report = payloads.report_forgery
+        data = payloads.decode(text, self.serializer, SALT, report=report) if text else None
+        if data is None or await self._has_expired(mode, signed_text.signed_at(text), data):
             self._session_key = None
             return {}
         return share(data)
@@ -106,7 +106,7 @@ class SessionStore(SessionBase):
 
     def _get_session_key(self) -> str:
         signed = timezone.now().timestamp()
-        return _payload.encode(self._session, self.serializer, SALT, signed)
+        return payloads.encode(self._session, self.serializer, SALT, signed)
 
     @classmethod
     def clear_expired(cls) -> None:

@@ -26,15 +26,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.utils import timezone
 
-from dj_sessions import _keys
-from dj_sessions._merge import ABSENT
-from dj_sessions._modes import Mode, finish, in_sync
-from dj_sessions._twins import driven, in_thread
-from dj_sessions.backends._compared import Found
-from dj_sessions.backends._moving import MovingSession
-from dj_sessions.backends._purge import PURGE_BATCH, Purge, VerbPurge
-from dj_sessions.backends._record import Record
+from dj_sessions._session import keys
+from dj_sessions._session.compared import Found
+from dj_sessions._session.merge import ABSENT
+from dj_sessions._session.modes import Mode, finish, in_sync
+from dj_sessions._session.moving import MovingSession
+from dj_sessions._session.twins import driven, in_thread
 from dj_sessions.exceptions import CreateError, InvalidSessionKey, UpdateError
+from dj_sessions.storage.base import Record
+from dj_sessions.storage.clearing import PURGE_BATCH, Purge, VerbPurge
 
 __all__ = ["ABSENT", "Record", "StoredSession"]
 
@@ -54,7 +54,7 @@ class StoredSession(MovingSession):
             self._refused_key = value if self._session_key is None else None
 
     def _validate_session_key(self, key: object) -> bool:
-        return super()._validate_session_key(key) and _keys.fits_every_store(str(key))
+        return super()._validate_session_key(key) and keys.fits_every_store(str(key))
 
     # Reading
 
@@ -132,7 +132,7 @@ class StoredSession(MovingSession):
         if self._session_key is None:
             if must_create and self._refused_key is not None:
                 raise InvalidSessionKey(
-                    _keys.why_refused(self._refused_key, is_custom=self._makes_own_keys())
+                    keys.why_refused(self._refused_key, is_custom=self._makes_own_keys())
                 )
             await mode(self.create, self.acreate)
             return

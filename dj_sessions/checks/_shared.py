@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 
-from dj_sessions._cookie_values import is_text as is_text
+from dj_sessions._http.cookie_values import is_text as is_text
 from dj_sessions.conf import conf
 
 AppConfigs: TypeAlias = Sequence[AppConfig] | None

@@ -8,9 +8,9 @@ from typing import Any, Final, TypeAlias
 from django.core.checks import Info
 from django.db import connections, router
 
-from dj_sessions.backends._watched import Reason, receivers_of
 from dj_sessions.checks import _shared
 from dj_sessions.checks._shared import AppConfigs, Messages, Unusable, use
+from dj_sessions.storage.rows.watchers import Reason, receivers_of
 
 #: What Django has in the place of a database that no setting names.
 NO_DATABASE: Final = "django.db.backends.dummy"

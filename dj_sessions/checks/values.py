@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.checks import Error, Warning  # noqa: A004
 
-from dj_sessions._cookie_values import is_domain, is_name, is_path, is_samesite
+from dj_sessions._http.cookie_values import is_domain, is_name, is_path, is_samesite
 from dj_sessions.checks._shared import AppConfigs, Messages
 from dj_sessions.conf import conf
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from dj_sessions.backends import _files, _purge_files
 from dj_sessions.backends.file import SessionStore
+from dj_sessions.storage.files import clearing, whole_files
 
 pytestmark = pytest.mark.stores("file")
 
@@ -25,13 +25,13 @@ def purge(store, size=None, limit=None):
 def opened(monkeypatch):
     """The names of the files that are opened."""
     names = []
-    original = _files._opened
+    original = whole_files._opened
 
     def opening(path, *flags):
         names.append(os.path.basename(path))
         return original(path, *flags)
 
-    monkeypatch.setattr(_files, "_opened", opening)
+    monkeypatch.setattr(whole_files, "_opened", opening)
     return names
 
 
@@ -85,7 +85,7 @@ def test_the_directory_is_never_listed(store, files, monkeypatch):
 
 
 def test_a_batch_that_finds_little_ends_all_the_same(store, files, monkeypatch):
-    monkeypatch.setattr(_purge_files, "LOOKED_AT", 4)
+    monkeypatch.setattr(clearing, "LOOKED_AT", 4)
     files(10, 0)
     assert purge(store) == [0, 0, 0]
 
@@ -100,13 +100,13 @@ def test_a_session_that_is_saved_meanwhile_stays(store, files, monkeypatch):
     """It is judged again under the lock that savers take."""
     [name] = files(1, TWO_WEEKS + 1)
     key = name.removeprefix("sessionid")
-    locked = _files.locked
+    locked = whole_files.locked
 
     def saving(path):
         os.utime(path)
         return locked(path)
 
-    monkeypatch.setattr(_files, "locked", saving)
+    monkeypatch.setattr(whole_files, "locked", saving)
     assert sum(purge(store)) == 0
     assert SessionStore(key).get("colour") == "green"
 
@@ -114,14 +114,14 @@ def test_a_session_that_is_saved_meanwhile_stays(store, files, monkeypatch):
 def test_what_is_planted_meanwhile_is_neither_waited_for_nor_removed(store, files, monkeypatch):
     [name] = files(1, TWO_WEEKS + 1)
     path = store.path / name
-    locked = _files.locked
+    locked = whole_files.locked
 
     def planting(where):
         path.unlink()
         os.mkfifo(path)
         return locked(where)
 
-    monkeypatch.setattr(_files, "locked", planting)
+    monkeypatch.setattr(whole_files, "locked", planting)
     assert sum(purge(store)) == 0
     assert path.is_fifo()
 

@@ -12,7 +12,8 @@ from django.db import OperationalError, connections, transaction
 from django.db.models import signals
 from django.utils import timezone
 
-from dj_sessions.backends import _purge, _purge_rows
+from dj_sessions.storage import clearing as batches
+from dj_sessions.storage.rows import clearing
 from tests.counters import statements
 from tests.stores import in_thread
 
@@ -174,12 +175,12 @@ def test_two_runs_at_once_share_the_work(store, rows, model):
     assert model.objects.count() == 0
 
 
-@pytest.mark.parametrize("failures", [1, _purge_rows.ATTEMPTS - 1, _purge_rows.ATTEMPTS])
+@pytest.mark.parametrize("failures", [1, clearing.ATTEMPTS - 1, clearing.ATTEMPTS])
 def test_a_batch_that_others_make_fail_is_tried_again_and_not_for_ever(
     store, rows, model, monkeypatch, failures
 ):
     rows(3)
-    monkeypatch.setattr(_purge_rows, "RETRY_PAUSE", 0)
+    monkeypatch.setattr(clearing, "RETRY_PAUSE", 0)
     left = [deadlock(store.database) for _ in range(failures)]
 
     def fail(execute, *args):
@@ -191,12 +192,12 @@ def test_a_batch_that_others_make_fail_is_tried_again_and_not_for_ever(
     if store.database != "default":
         left += [deadlock(store.database) for _ in range(failures)]
     with connections[store.database].execute_wrapper(fail):
-        if failures < _purge_rows.ATTEMPTS:
+        if failures < clearing.ATTEMPTS:
             assert purge(store) == [3]
         else:
             with pytest.raises(OperationalError):
                 purge(store)
-    assert model.objects.count() == (3 if failures == _purge_rows.ATTEMPTS else 0)
+    assert model.objects.count() == (3 if failures == clearing.ATTEMPTS else 0)
 
 
 def deadlock(database):
@@ -234,8 +235,8 @@ def test_another_error_is_not_tried_again(store, rows):
 
 @pytest.fixture
 def small_windows(monkeypatch):
-    monkeypatch.setattr(_purge_rows, "WINDOW", 6)
-    monkeypatch.setattr(_purge_rows, "KEYS", 4)
+    monkeypatch.setattr(clearing, "WINDOW", 6)
+    monkeypatch.setattr(clearing, "KEYS", 4)
 
 
 @pytest.mark.stores("db", database="mariadb")
@@ -247,7 +248,7 @@ def test_a_window_is_over_before_what_expired_later_goes(store, rows, model, siz
     first = rows(6, ago=90, prefix="b")
     run = store.SessionStore._start_purge(timezone.now())
     for batch in run.batches(size):
-        assert batch.removed <= min(size, _purge_rows.KEYS)
+        assert batch.removed <= min(size, clearing.KEYS)
         left = set(model.objects.values_list("pk", flat=True))
         assert later <= left or left.isdisjoint(first)
     assert left == set()
@@ -408,7 +409,7 @@ def test_rows_in_no_order_are_removed_block_after_block(store, scattered, model)
     with statements() as seen:
         removed = purge(store)
     assert sum(removed) == number
-    assert removed[0] == _purge.PURGE_BATCH
+    assert removed[0] == batches.PURGE_BATCH
     assert len(walked(seen)) == len(removed) - 1 > 0
     assert model.objects.count() == 10
 

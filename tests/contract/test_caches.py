@@ -18,8 +18,8 @@ from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from django.test import override_settings
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from dj_sessions.backends._caches import CacheSwap, swap_of
-from dj_sessions.backends._caches.any import Names
+from dj_sessions.storage.caches import CacheSwap, swap_of
+from dj_sessions.storage.caches.any import Names
 from tests.counters import statements
 
 

@@ -16,7 +16,7 @@ from redis import BlockingConnectionPool, Connection, ConnectionPool
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from dj_sessions.backends._caches import _connections, swap_of
+from dj_sessions.storage.caches import connections, swap_of
 
 REQUESTS = 5
 
@@ -32,7 +32,7 @@ def made(monkeypatch):
         return connect(self)
 
     monkeypatch.setattr(Connection, "_connect", noted)
-    monkeypatch.setattr(_connections, "_clients", {})
+    monkeypatch.setattr(connections, "_clients", {})
     return connections
 
 
@@ -196,7 +196,7 @@ def test_who_has_counted_the_connections_has_them_all(store, most):
     pool = ConnectionPool.from_url(caches.settings[store.cache]["LOCATION"], max_connections=most)
     bare = redis.Redis(connection_pool=pool)
     for _ in range(2):  # under ASGI each request has an adapter of its own
-        client = _connections.quick_client(bare)
+        client = connections.quick_client(bare)
         assert client.get("unknown") is None
         lent = [pool.get_connection() for _ in range(most)]
         for connection in lent:
@@ -220,4 +220,4 @@ class OtherPool:
 )
 def test_a_pool_with_a_way_of_its_own_is_asked_each_time(pool):
     client = SimpleNamespace(connection_pool=pool)
-    assert _connections.quick_client(client) is client
+    assert connections.quick_client(client) is client

@@ -12,7 +12,7 @@ from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
 from django.core.cache import caches
 from django.db import connections
 
-from dj_sessions.backends import _contention
+from dj_sessions._session import contention
 from dj_sessions.exceptions import SessionConflict
 from tests.contract.moments import before
 from tests.stores import in_thread
@@ -28,7 +28,7 @@ FAR = 0.004
 @pytest.fixture
 def far(store, monkeypatch):
     """A store that takes 4 ms for each verb of a save."""
-    monkeypatch.setattr(_contention, "TURN_TIMEOUT", 60)  # also on a busy machine
+    monkeypatch.setattr(contention, "TURN_TIMEOUT", 60)  # also on a busy machine
     attempts = []
     for verb in ("_replace", "_read_latest"):
         original = getattr(store.SessionStore, verb)
@@ -166,12 +166,12 @@ def test_the_pauses_grow_and_differ_and_begin_after_the_second_conflict(
             settings.SESSION_CONFLICT_TIMEOUT = 0
         return 0
 
-    monkeypatch.setattr(_contention.random, "uniform", uniform)
+    monkeypatch.setattr(contention.random, "uniform", uniform)
     session = reopen(key)
     session.set("mine", 1)
     with pytest.raises(SessionConflict) as caught:
         session.save()
-    first = _contention.FIRST_PAUSE
+    first = contention.FIRST_PAUSE
     assert asked == [(0, first), (0, 2 * first), (0, 4 * first), (0, 8 * first)]
     assert caught.value.attempts == len(asked) + 2
 
@@ -193,8 +193,8 @@ def test_a_pause_holds_up_neither_the_event_loop_nor_the_thread(store, key, sett
         await session.aset("mine", 1)
         await session.asave()
 
-    monkeypatch.setattr(_contention.asyncio, "sleep", sleep)
-    monkeypatch.setattr(_contention.time, "sleep", slept.append)
+    monkeypatch.setattr(contention.asyncio, "sleep", sleep)
+    monkeypatch.setattr(contention.time, "sleep", slept.append)
     with pytest.raises(SessionConflict):
         async_to_sync(save)()
     assert len(paused) == 2
@@ -220,13 +220,13 @@ def test_nothing_of_a_queue_is_left(key, reopen):
     session = reopen(key)
     session.set("mine", 1)
     session.save()
-    assert key not in _contention._turns.queues
+    assert key not in contention._turns.queues
 
 
 @pytest.mark.modes("async")
 def test_a_saver_that_is_cancelled_while_it_waits_leaves_the_queue(store, key, monkeypatch):
-    monkeypatch.setattr(_contention, "TURN_TIMEOUT", 60)
-    queue = _contention._turns.queues.setdefault(key, _contention._Queue())
+    monkeypatch.setattr(contention, "TURN_TIMEOUT", 60)
+    queue = contention._turns.queues.setdefault(key, contention._Queue())
     queue.thread = 0
 
     async def wait_in_vain():
@@ -237,8 +237,8 @@ def test_a_saver_that_is_cancelled_while_it_waits_leaves_the_queue(store, key, m
 
     async_to_sync(wait_in_vain)()
     assert not queue.waiting
-    _contention.Turn(key, queue).leave()
-    assert key not in _contention._turns.queues
+    contention.Turn(key, queue).leave()
+    assert key not in contention._turns.queues
 
 
 def test_a_process_that_ends_while_a_saver_pauses_leaves_no_queue(
@@ -247,9 +247,9 @@ def test_a_process_that_ends_while_a_saver_pauses_leaves_no_queue(
     def end(*interval):
         raise SystemExit
 
-    monkeypatch.setattr(_contention.random, "uniform", end)
+    monkeypatch.setattr(contention.random, "uniform", end)
     session = reopen(key)
     session.set("mine", 1)
     with pytest.raises(SystemExit):
         session.save()
-    assert key not in _contention._turns.queues
+    assert key not in contention._turns.queues

@@ -17,9 +17,9 @@ from django.db import transaction
 from django.test import override_settings
 
 from dj_sessions.backends import cached_db, db
-from dj_sessions.backends._caches import swap_of
-from dj_sessions.backends._copies import HIDDEN
 from dj_sessions.exceptions import UpdateError
+from dj_sessions.storage.caches import swap_of
+from dj_sessions.storage.copies.copies import HIDDEN
 from tests.contract.moments import after, before
 from tests.counters import round_trips, statements
 from tests.stores import in_thread

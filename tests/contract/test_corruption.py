@@ -12,8 +12,8 @@ from django.core.cache.backends.base import InvalidCacheKey
 from django.core.signing import TimestampSigner, b64_encode
 from django.test import override_settings
 
-from dj_sessions import _log_rate
-from dj_sessions.backends._caches import swap_of
+from dj_sessions._codec import log_rate
+from dj_sessions.storage.caches import swap_of
 from tests.contract.visits import visit
 
 LOGGER = "django.security.SuspiciousSession"
@@ -221,6 +221,6 @@ def test_of_many_payloads_in_a_minute_the_first_are_logged_and_the_others_counte
     for _ in range(50):
         assert reopen(key).get("colour") is None
     lines = [record.getMessage() for record in caplog.records if record.name == LOGGER]
-    assert len(lines) == _log_rate.MOST + 1
+    assert len(lines) == log_rate.MOST + 1
     assert all(line.startswith("Session data corrupted: ") for line in lines)
     assert "the others are counted" in lines[-1]

@@ -12,8 +12,8 @@ from asgiref.sync import async_to_sync
 from django.core.cache.backends.locmem import LocMemCache
 from django.db.backends.utils import CursorWrapper
 
-from dj_sessions.backends._caches.locmem import LocMemSwap
 from dj_sessions.middleware import SessionMiddleware
+from dj_sessions.storage.caches.locmem import LocMemSwap
 from tests.contract import traffic as file_traffic
 from tests.contract.visits import pass_through
 from tests.counters import LOCAL_SWAP_METHODS, thread_hops

@@ -9,8 +9,8 @@ from django.core.cache import caches
 from django.core.signing import JSONSerializer
 from django.test import AsyncRequestFactory, RequestFactory, override_settings
 
-from dj_sessions.backends._prepared_rows import _prepared
 from dj_sessions.middleware import SessionMiddleware
+from dj_sessions.storage.rows.prepared import _prepared
 from tests.contract.visits import make_view
 
 

@@ -13,7 +13,7 @@ from django.db.models import signals
 from django.http import HttpResponse
 from django.test import RequestFactory, override_settings
 
-from dj_sessions import _forward
+from dj_sessions._codec import forwards
 from dj_sessions.exceptions import SessionConflict, SessionEnded, UpdateError
 from dj_sessions.middleware import SessionMiddleware
 from tests.contract.moments import before
@@ -167,8 +167,8 @@ def test_what_is_cleared_and_saved_does_not_come_back_under_the_old_key(two, key
 
 
 def test_a_name_like_a_forward_s_in_the_data_is_a_name(save, reopen):
-    key = save(**{_forward.MARK: "a visitor's"})
-    assert dict(reopen(key).items()) == {_forward.MARK: "a visitor's"}
+    key = save(**{forwards.MARK: "a visitor's"})
+    assert dict(reopen(key).items()) == {forwards.MARK: "a visitor's"}
 
 
 def test_a_change_of_the_key_that_fails_leaves_the_old_one_alone(store, two, key, reopen):
@@ -267,20 +267,20 @@ def test_a_request_of_another_user_is_not_led_on(two, reopen):
 def test_a_forward_leads_nowhere_after_a_while(two, reopen):
     one, other = two
     one.cycle_key()
-    later = time.time() + _forward.AGE + 1
+    later = time.time() + forwards.AGE + 1
     other.set("mine", 1)
-    clock = mock.patch("dj_sessions._forward.time.time", return_value=later)
+    clock = mock.patch("dj_sessions._codec.forwards.time.time", return_value=later)
     with clock, pytest.raises(UpdateError):
         other.save()
 
 
 def test_a_forward_is_read_only_under_the_key_that_it_was_made_for():
-    text = _forward.make("a" * 32, "b" * 32, "1")
-    assert _forward.target("a" * 32, text) == ("b" * 32, "1")
-    assert _forward.target("c" * 32, text) is None
-    assert _forward.target("a" * 32, text[:-1]) is None
+    text = forwards.make("a" * 32, "b" * 32, "1")
+    assert forwards.target("a" * 32, text) == ("b" * 32, "1")
+    assert forwards.target("c" * 32, text) is None
+    assert forwards.target("a" * 32, text[:-1]) is None
     with override_settings(SECRET_KEY="another key than the one that has signed it"):
-        assert _forward.target("a" * 32, text) is None
+        assert forwards.target("a" * 32, text) is None
     assert "b" * 8 not in text
 
 
@@ -301,11 +301,11 @@ def test_a_row_that_leads_on_is_no_session_to_the_orm_and_is_cleared_in_the_end(
     one.cycle_key()
     model = store.SessionStore.get_model_class()
     assert [row.pk for row in model.objects.all()] == [one.raw.session_key]
-    later = time.time() + _forward.AGE + 1
+    later = time.time() + forwards.AGE + 1
     assert not model._base_manager.filter(pk=key).exists()
-    rows = model._base_manager.filter(pk=_forward.name(key))
+    rows = model._base_manager.filter(pk=forwards.name(key))
     assert rows.get().get_decoded() == {}
-    assert rows.get().expire_date.timestamp() < later - _forward.AGE
+    assert rows.get().expire_date.timestamp() < later - forwards.AGE
     call_command("clearsessions", verbosity=0)
     assert rows.exists()  # a request may still be under way
     rows.update(expire_date=rows.get().expire_date.replace(year=2020))

@@ -12,7 +12,7 @@ from django.core import signing
 from django.core.cache import caches
 from django.db import connection
 
-from dj_sessions._forward import is_forward_text
+from dj_sessions._codec.forwards import is_forward_text
 
 
 class Records:

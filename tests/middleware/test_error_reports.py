@@ -10,8 +10,8 @@ from django.utils.log import AdminEmailHandler
 from django.views import debug
 from django.views.debug import SafeExceptionReporterFilter
 
-from dj_sessions.backends._caches.locmem import LocMemSwap
 from dj_sessions.middleware import SessionMiddleware
+from dj_sessions.storage.caches.locmem import LocMemSwap
 from tests.middleware.serving import serve, stored
 
 #: The newest Django wants the settings of mails in another way, which the oldest does not know.

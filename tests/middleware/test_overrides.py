@@ -9,7 +9,7 @@ import pytest
 from django.http import HttpResponse, HttpResponseRedirect
 from django.test import RequestFactory, override_settings
 
-from dj_sessions._policy import Decision
+from dj_sessions._http.decision import Decision
 from dj_sessions.backends import cache
 from dj_sessions.middleware import SessionMiddleware
 from tests.counters import thread_hops

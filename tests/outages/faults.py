@@ -27,7 +27,7 @@ from pymemcache.exceptions import MemcacheServerError
 from redis.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from dj_sessions.backends._caches.locmem import LocMemSwap
+from dj_sessions.storage.caches.locmem import LocMemSwap
 from tests.counters import LOCAL_SWAP_METHODS
 from tests.stores import Store
 

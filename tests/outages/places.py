@@ -15,7 +15,7 @@ from django.core.cache import caches, close_caches
 from django.db import close_old_connections, connections
 from django.test import override_settings
 
-from dj_sessions.backends import _outage
+from dj_sessions.storage.copies import outage as outages
 from tests import router
 from tests.browser import needs
 from tests.outages.disks import small_disk
@@ -156,16 +156,16 @@ def fragile_cache(store: str, server: OwnServer) -> Iterator[Proxy]:
             "OPTIONS": dict(options),
         }
         stack.callback(_forget_cache)
-        stack.enter_context(mock.patch.object(_outage, "RETRY_INTERVAL", 0.05))
+        stack.enter_context(mock.patch.object(outages, "RETRY_INTERVAL", 0.05))
         yield way
         way.restore()
         caches[FRAGILE].close()
-        _outage.of(FRAGILE).tell()
+        outages.of(FRAGILE).tell()
         caches[FRAGILE].clear()
 
 
 def _forget_cache() -> None:
-    outage = _outage._outages.pop(FRAGILE, None)
+    outage = outages._outages.pop(FRAGILE, None)
     if outage and outage._teller:  # it asks for the cache once more
         outage._teller.join()
     caches[FRAGILE].close()

@@ -14,7 +14,7 @@ from unittest import mock
 import pytest
 from django.core.cache import caches
 
-from dj_sessions.backends import _outage
+from dj_sessions.storage.copies import outage as outages
 from tests.contract.visits import session_cookie, visit
 from tests.outages.places import CACHES, FRAGILE, Place, begin_request, place
 from tests.outages.servers import OwnServer
@@ -59,7 +59,7 @@ def where(
 @pytest.fixture
 def nobody_tells() -> Iterator[None]:
     """Leave it to the test to tell the cache."""
-    with mock.patch.object(_outage.Outage, "_keep_telling"):
+    with mock.patch.object(outages.Outage, "_keep_telling"):
         yield
 
 
@@ -67,8 +67,8 @@ def lines(caplog: Any) -> list[str]:
     return [r.getMessage() for r in caplog.records if r.name == "django.contrib.sessions"]
 
 
-def message(name: str, tell: Any, **kind: Any) -> _outage.Message:
-    return _outage.Message(name, tell, "all", tell, **kind)
+def message(name: str, tell: Any, **kind: Any) -> outages.Message:
+    return outages.Message(name, tell, "all", tell, **kind)
 
 
 def copy_of(where: Place, key: str) -> Any:
@@ -96,7 +96,7 @@ def test_an_outage_that_lasts_is_logged_once_per_interval(where, caplog):
     key = in_thread(stored, where)
     where.cache_proxy.cut()
     begin_request()
-    with mock.patch.object(_outage, "LOG_INTERVAL", 0):  # it is over each time
+    with mock.patch.object(outages, "LOG_INTERVAL", 0):  # it is over each time
         for _ in range(2):
             assert where.SessionStore(key)["colour"] == "green"
     assert len(lines(caplog)) == 2
@@ -139,7 +139,7 @@ def test_another_process_reads_what_happened_during_the_outage(where, cache):
     where.SessionStore(ended).flush()
     where.cache_proxy.restore()
     begin_request()
-    assert _outage.of(FRAGILE).tell()
+    assert outages.of(FRAGILE).tell()
     assert copy_of(where, ended) is None
     assert read_elsewhere(where, cache, changed, ended) == ["red", "None"]
 
@@ -177,7 +177,7 @@ def test_the_cache_is_told_even_if_no_request_comes(where):
     where.cache_proxy.cut()
     begin_request()
     where.SessionStore(key).flush()
-    teller = _outage.of(FRAGILE)._teller
+    teller = outages.of(FRAGILE)._teller
     where.cache_proxy.restore()
     teller.join(timeout=10)
     assert not teller.is_alive()
@@ -190,12 +190,12 @@ def test_after_many_changes_no_copy_counts(where, nobody_tells):
     *ended, alive = keys
     where.cache_proxy.cut()
     begin_request()
-    with mock.patch.object(_outage, "MOST_PENDING", 3):
+    with mock.patch.object(outages, "MOST_PENDING", 3):
         for key in ended:
             where.SessionStore(key).flush()
     where.cache_proxy.restore()
     begin_request()
-    assert _outage.of(FRAGILE).tell()
+    assert outages.of(FRAGILE).tell()
     assert [in_thread(load, where, key) for key in keys] == [{}, {}, {}, {}, {}, DATA]
     names = where.SessionStore(alive)._copies
     assert names.look(where.SessionStore(alive).cache_key).raw is not None  # copied anew
@@ -207,12 +207,12 @@ def test_a_cache_that_ignores_its_errors_is_told_after_many_changes(where, nobod
     keys = [in_thread(stored, where) for _ in range(6)]
     begin_request()
     where.cache_proxy.cut()
-    with mock.patch.object(_outage, "MOST_PENDING", 3):
+    with mock.patch.object(outages, "MOST_PENDING", 3):
         for key in keys:
             where.SessionStore(key).flush()
-    assert not in_thread(_outage.of(FRAGILE).tell)
+    assert not in_thread(outages.of(FRAGILE).tell)
     where.cache_proxy.restore()
-    assert in_thread(_outage.of(FRAGILE).tell)
+    assert in_thread(outages.of(FRAGILE).tell)
     assert [in_thread(load, where, key) for key in keys] == [{}] * len(keys)
 
 
@@ -237,12 +237,12 @@ def test_a_tenants_sessions_end_whoever_tells_the_cache(where, nobody_tells, mos
     owners = [name for name in tenants for _ in range(3)]
     where.cache_proxy.cut()
     begin_request()
-    with mock.patch.object(_outage, "MOST_PENDING", most):
+    with mock.patch.object(outages, "MOST_PENDING", most):
         for name, key in zip(owners, keys, strict=True):
             as_tenant(name, where.SessionStore(key).flush)
     where.cache_proxy.restore()
     begin_request()
-    assert _outage.of(FRAGILE).tell()
+    assert outages.of(FRAGILE).tell()
     for name, key in zip(owners, keys, strict=True):
         assert in_thread(as_tenant, name, load, where, key) == {}
 
@@ -255,7 +255,7 @@ def as_tenant(name: str, call: Any, *arguments: Any) -> Any:
 @pytest.mark.parametrize("cache", ["Redis"], indirect=True)
 def test_no_request_waits_while_the_cache_is_told(where, nobody_tells):
     """To tell it takes as long as its client waits."""
-    outage = _outage.of(FRAGILE)
+    outage = outages.of(FRAGILE)
     begun, may_end = threading.Event(), threading.Event()
 
     def told_slowly(cache: Any) -> None:
@@ -283,7 +283,7 @@ def test_no_request_waits_while_the_cache_is_told(where, nobody_tells):
 
 @pytest.mark.parametrize("cache", ["Redis"], indirect=True)
 def test_a_message_that_replaces_one_that_is_being_told_is_told_too(where, nobody_tells):
-    outage, told = _outage.of(FRAGILE), []
+    outage, told = outages.of(FRAGILE), []
 
     def first(cache: Any) -> None:
         told.append("first")

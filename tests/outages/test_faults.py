@@ -14,7 +14,7 @@ from unittest import mock
 
 import pytest
 
-from dj_sessions.backends import _outage
+from dj_sessions.storage.copies import outage as outages
 from tests.modes import Mode
 from tests.outages.faults import faults, is_on_purpose, whole_names
 from tests.stores import Store
@@ -43,10 +43,10 @@ DEEDS: dict[str, Callable[[Any], Any]] = {
 @pytest.fixture(autouse=True)
 def nobody_tells() -> Iterator[None]:
     """No thread tells a cache what it missed: the faults are for the calls of the test."""
-    with mock.patch.object(_outage.Outage, "_keep_telling"):
+    with mock.patch.object(outages.Outage, "_keep_telling"):
         yield
-    for alias in list(_outage._outages):
-        _outage._outages.pop(alias)
+    for alias in list(outages._outages):
+        outages._outages.pop(alias)
 
 
 def prepared(store: Store, mode: Mode, deed: str) -> tuple[str, Any]:

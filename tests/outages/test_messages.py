@@ -14,9 +14,9 @@ from unittest import mock
 import pytest
 from django.views.debug import ExceptionReporter
 
-from dj_sessions.backends import _outage
-from dj_sessions.backends._caches import Names
-from dj_sessions.backends._outage import Message, Outage
+from dj_sessions.storage.caches import Names
+from dj_sessions.storage.copies import outage as outages
+from dj_sessions.storage.copies.outage import Message, Outage
 
 MOST = 3
 
@@ -25,7 +25,7 @@ MOST = 3
 def outage() -> Iterator[Outage]:
     """The failures of a cache that nobody tells anything on his own."""
     with (
-        mock.patch.object(_outage, "MOST_PENDING", MOST),
+        mock.patch.object(outages, "MOST_PENDING", MOST),
         mock.patch.object(Outage, "_keep_telling"),
     ):
         yield Outage("default")
@@ -127,7 +127,7 @@ def test_no_request_waits_for_another_that_tells_the_cache(outage, telling):
 
 
 def test_a_process_that_is_forked_off_waits_for_none_of_its_parents_threads(outage, telling):
-    with mock.patch.dict(_outage._outages, {"default": outage}), outage._lock:
+    with mock.patch.dict(outages._outages, {"default": outage}), outage._lock:
         child = os.fork()
         if not child:
             locks = outage._lock, outage._telling
@@ -137,7 +137,7 @@ def test_a_process_that_is_forked_off_waits_for_none_of_its_parents_threads(outa
 
 def test_a_process_that_ends_tells_the_cache_before(say, told):
     outage = Outage("default")
-    with mock.patch.object(_outage, "RETRY_INTERVAL", 60):
+    with mock.patch.object(outages, "RETRY_INTERVAL", 60):
         outage.tell_later(say("a", "ended"))
         outage.leave()
     assert told == ["a ended"]
@@ -147,7 +147,7 @@ def test_a_process_that_ends_does_not_wait_long():
     outage, may_end = Outage("default"), threading.Event()
     outage.tell_later(Message("slow", lambda cache: may_end.wait(30), "all", print))
     teller = outage._teller
-    with mock.patch.object(_outage, "LEAVE_TIMEOUT", 0.1):
+    with mock.patch.object(outages, "LEAVE_TIMEOUT", 0.1):
         before = time.monotonic()
         outage.leave()
         assert time.monotonic() - before < 5
@@ -176,7 +176,7 @@ def test_a_cache_has_just_failed_for_a_moment(outage):
     assert not outage.has_just_failed()
     outage.guard("reading from", mock.Mock(), fail)
     assert outage.has_just_failed()
-    with mock.patch.object(_outage, "RETRY_INTERVAL", 0):
+    with mock.patch.object(outages, "RETRY_INTERVAL", 0):
         assert not outage.has_just_failed()
     outage.guard("reading from", mock.Mock(), lambda: "answer")
     assert not outage.has_just_failed()

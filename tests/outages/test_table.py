@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from dj_sessions.backends import _outage, file
+from dj_sessions.backends import file
+from dj_sessions.storage.copies import outage as outages
 from tests.contract.visits import session_cookie, visit
 from tests.docs.pages import docs
 from tests.modes import Mode
@@ -142,9 +143,9 @@ def test_every_failure_that_can_be_provoked_is_on_the_page():
 @pytest.mark.parametrize(
     "phrase",
     [
-        f"more than {_outage.MOST_PENDING}",
-        {60: "cache, process and minute"}[_outage.LOG_INTERVAL],
-        {1: "within a second"}[_outage.RETRY_INTERVAL],
+        f"more than {outages.MOST_PENDING}",
+        {60: "cache, process and minute"}[outages.LOG_INTERVAL],
+        {1: "within a second"}[outages.RETRY_INTERVAL],
         {3600: "`clearsessions` removes an hour later"}[file.ORPHAN_AGE],
     ],
 )

@@ -18,8 +18,8 @@ from django.conf import settings as django_settings
 from django.db import connections
 from django.test import modify_settings
 
-from dj_sessions.backends._comparable import keeps_payloads
-from dj_sessions.backends._prepared_rows import _prepared
+from dj_sessions.storage.rows.comparable import keeps_payloads
+from dj_sessions.storage.rows.prepared import _prepared
 from tests.modes import Mode
 
 

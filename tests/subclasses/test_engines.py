@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django.utils import timezone
 
-from dj_sessions._twins import at_once
+from dj_sessions._session.twins import at_once
 from dj_sessions.backends.base import CreateError, UpdateError
 from dj_sessions.middleware import SessionMiddleware
 from tests.counters import thread_hops

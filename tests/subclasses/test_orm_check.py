@@ -9,8 +9,8 @@ from django.contrib.sessions.models import Session
 from django.core.checks import Info
 from django.db.models import signals
 
-from dj_sessions.backends._prepared_rows import PreparedRows, rows_of
 from dj_sessions.checks.orm import check_orm
+from dj_sessions.storage.rows.prepared import PreparedRows, rows_of
 from tests.counters import statements
 from tests.subclasses import test_costs
 from tests.subclasses.models import (

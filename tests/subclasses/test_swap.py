@@ -9,8 +9,8 @@ import pytest
 from django.db import DatabaseError, connections, models, transaction
 from django.db.models import signals
 
-from dj_sessions.backends import _rows
 from dj_sessions.exceptions import SessionEnded, UpdateError
+from dj_sessions.storage.rows import orm
 from tests.contract.costs import DJANGO, OURS, unheard
 from tests.stores import in_thread
 from tests.subclasses.models import AccountSession, DeviceSession, InheritedSession, TrackedSession
@@ -232,7 +232,7 @@ WAYS = [twice, without_arguments, keeping_errors_to_itself, past_the_orm]
 @pytest.fixture(params=WAYS)
 def open_own(request, on, monkeypatch):
     """Open sessions of a model with one of these as its save()."""
-    monkeypatch.setattr(_rows, "SAVING_PAST_THE_ORM", set())
+    monkeypatch.setattr(orm, "SAVING_PAST_THE_ORM", set())
     monkeypatch.setattr(AccountSession, "save", request.param)
     return on(AccountSession)
 

@@ -1,0 +1,252 @@
+"""Sessions that are saved, moved and ended by comparison with what was loaded."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from dj_sessions._codec import forwards, signed_text
+from dj_sessions._session.baseline import Baseline, Commit, LoadedData, Origin
+from dj_sessions._session.contention import Attempts, Turn, turn
+from dj_sessions._session.merge import LOGIN, changes, take_over
+from dj_sessions._session.modes import Mode, finish, in_sync
+from dj_sessions._session.shared_names import share
+from dj_sessions._session.twins import driven
+from dj_sessions._session.verbs import StorageVerbs
+from dj_sessions.exceptions import UpdateError
+from dj_sessions.storage.base import Record
+
+#: A key may have changed again; who is led on and on is led nowhere.
+FORWARDS: Final = 16
+
+#: Django's name for the user's id, which the session of a visitor has who is logged in.
+AUTHENTICATED: Final = LOGIN[0]
+
+
+class Found(NamedTuple):
+    """What is stored under a key: its data, None where that is corrupt."""
+
+    key: str
+    record: Record
+    data: dict[str, Any] | None
+
+    forward: str | None = None
+
+    @property
+    def is_forward(self) -> bool:
+        """Whether it is no session, but leads to where that is."""
+        return self.forward is not None
+
+
+class ComparedSession(StorageVerbs):
+    """A session whose data has a baseline: the record that it came from, wherever it came from.
+
+    The record is both what a save expects to find and the base of the merge when it finds
+    something else. Data without a baseline, as after ``clear()``, replaces whatever is stored.
+    """
+
+    _baseline: Baseline | None = None
+    #: The record that was read last, until its data is in the session.
+    _last_read: Origin | None = None
+    #: What the store has just written inside somebody's transaction counts from then on.
+    _commit: Commit | None = None
+
+    def clear(self) -> None:
+        super().clear()
+        self._baseline = self._last_read = None
+
+    # The baseline
+
+    def _baseline_of(self, data: dict[str, Any]) -> Baseline:
+        """Return the baseline of ``data``, which is the data in this session."""
+        baseline, key = self._baseline, self._session_key
+        if baseline is None or baseline.data is not data or baseline.key != key:
+            origin = data.origin if isinstance(data, LoadedData) else self._last_read
+            self._last_read = None
+            record = origin.record if origin is not None and origin.key == key else None
+            baseline = self._baseline = Baseline(data, key, record)
+        return baseline
+
+    def _loaded_baseline(self) -> Baseline | None:
+        data = getattr(self, "_session_cache", None)
+        return None if data is None else self._baseline_of(data)
+
+    def _came_from(self, key: str, record: Record, data: dict[str, Any]) -> dict[str, Any]:
+        """Return ``data`` with the note that ``record`` is its baseline."""
+        self._loaded_baseline()  # of what is there already; the note is for what comes next
+        self._last_read = origin = Origin(key, record)
+        data = share(data)
+        return LoadedData(data, origin) if type(data) is dict else data
+
+    def _note_loaded(self) -> None:
+        if type(self._session_cache) is not LoadedData:
+            self._baseline_of(self._session_cache)
+        self._last_read = None
+
+    def _assigned(self, *keys: str) -> None:
+        super()._assigned(*keys)
+        self._baseline_of(self._session_cache).assigned.update(keys)
+
+    # Saving
+
+    async def _save_new(self, mode: Mode, key: str, data: dict[str, Any]) -> bool:
+        """Store the session under a new key; return False if the key is taken."""
+        record = await mode(self._record, self._arecord, data)
+        if not await mode(self._insert, self._ainsert, key, record):
+            return False
+        self._baseline = Baseline(data, key, Record(record.payload))
+        return True
+
+    async def _save_over(self, mode: Mode, key: str, data: dict[str, Any]) -> None:
+        """Store the session over what it was loaded from, or over what others made of that."""
+        mine = await turn(mode, key, self._may_wait)
+        try:
+            await self._save_in_turn(mode, key, data, mine)
+        finally:
+            mine.leave()
+
+    async def _save_in_turn(self, mode: Mode, key: str, data: dict[str, Any], mine: Turn) -> None:
+        baseline, attempts = self._baseline_of(data), Attempts()
+        expected = await self._swappable(mode, key, baseline.latest)
+        if expected is not None and mine.is_behind(expected.payload):
+            key, expected = await self._catch_up(mode, key, baseline)
+        while True:
+            baseline.start_saving()
+            if mode is in_sync:
+                record = self._record(data)
+                replaced = self._replace(key, record, expected)
+            else:
+                record = await self._arecord(data)
+                replaced = await self._areplace(key, record, expected)
+            if replaced:
+                baseline.saved(Record(record.payload), self._commit)
+                mine.stored(record.payload)
+                return
+            mine.goes_on()
+            await attempts.failed(mode)  # before reading: what was read long ago has changed again
+            key, expected = await self._catch_up(mode, key, baseline, record)
+
+    async def _swappable(self, mode: Mode, key: str, baseline: Record | None) -> Record | None:
+        """Return what the store can compare with, in place of what was loaded."""
+        return baseline
+
+    async def _catch_up(
+        self, mode: Mode, key: str, baseline: Baseline, attempted: Record | None = None
+    ) -> tuple[str, Record | None]:
+        """Take over what others have stored; return the key, and the record to expect under it.
+
+        Raises UpdateError if the session was ended.
+        """
+        found = await self._current(mode, key, baseline)
+        if found is None:
+            raise UpdateError("The session was deleted while it was in use.")
+        if found.key != key:
+            self._session_key = baseline.key = found.key
+        baseline.settle()
+        if baseline.committed is None:  # it replaces everything
+            baseline.start_from(None)
+            return found.key, None
+        if not baseline.go_back_to(found.record.payload):
+            await self._merge(mode, baseline, found.data, attempted)
+            baseline.start_from(found.record)
+        return found.key, found.record
+
+    async def _current(self, mode: Mode, key: str, baseline: Baseline | None) -> Found | None:
+        """Return what is stored under ``key``, or where another request has moved it, if at all.
+
+        Nobody gets by a forward what the request had not: the session that it leads to must have
+        the very login that was loaded. One that was anonymous leads nowhere: its key changes where
+        somebody logs in, and the old one may be known to somebody else.
+        """
+        found = await self._led_on(mode, await self._stored_now(mode, key))
+        if found is None or found.key == key:
+            return found
+        if found.key == self._session_key:  # a lead of our own, from what has ended instead
+            return None
+        self._was_moved = True
+        return found if self._has_login_of(baseline, found) else None
+
+    async def _led_on(self, mode: Mode, found: Found | None) -> Found | None:
+        """Return the session that a forward leads to; a session itself."""
+        for _ in range(FORWARDS):
+            if found is None or not found.is_forward:
+                return found
+            target = forwards.target(found.key, found.forward)
+            if target is None:
+                return None
+            await self._prepare(mode, target.key)
+            found = await self._stored_now(mode, target.key)
+        return None
+
+    async def _stored_now(self, mode: Mode, key: str) -> Found | None:
+        """Return the session or the forward under ``key``, past any cache, or None."""
+        record = await mode(self._read_latest, self._aread_latest, key)
+        if record is None:
+            return None
+        forward = self._forward_in(record)
+        if forward is not None:
+            return Found(key, record, None, forward)
+        data = self._data(record)
+        return None if await self._expired(mode, record, data or {}) else Found(key, record, data)
+
+    async def _expired(self, mode: Mode, record: Record, data: dict[str, Any]) -> bool:
+        if mode is in_sync:
+            return self._has_expired(record, data)
+        return await self._ahas_expired(record, data)
+
+    def _has_login_of(self, baseline: Baseline | None, found: Found) -> bool:
+        if baseline is None or baseline.committed is None or found.data is None:
+            return False
+        # A new hash says that the password has changed, unless SECRET_KEY has.
+        names = LOGIN[:2] if signed_text.has_old_keys() else LOGIN
+        mine, theirs = self._data(baseline.committed) or {}, found.data
+        same = all(mine.get(name) == theirs.get(name) for name in names)
+        return same and mine.get(AUTHENTICATED) is not None
+
+    async def _merge(
+        self,
+        mode: Mode,
+        baseline: Baseline,
+        theirs: dict[str, Any] | None,
+        attempted: Record | None = None,
+    ) -> None:
+        """Take over into the data what others have changed; what is corrupt is replaced."""
+        if baseline.committed is None or theirs is None:
+            return
+        # Of what was read: the text that it is expected to have cannot always be made again.
+        data, base = baseline.data, self._data(baseline.committed) or {}
+        mine = baseline.changes()
+        unlike = changes(base, data) - mine
+        if unlike:  # as objects perhaps: what counts is what the serializer gives back
+            if attempted is None:
+                attempted = await mode(self._record, self._arecord, data)
+            mine |= unlike & changes(base, self._data(attempted) or {})
+        take_over(data, base, theirs, self.resolve_conflict, mine)
+
+    def resolve_conflict(self, name: str, base: Any, ours: Any, theirs: Any) -> Any:
+        """Return the value of a key that this session and another request's changed apart.
+
+        Called while saving, once for each such top-level key: ``base`` is the value as loaded,
+        ``ours`` the one being saved, ``theirs`` the one that the other request has stored.
+        ``ABSENT`` stands for no value, also where it is returned. By default the later save
+        wins: ``ours``. It may be called again for the same key, so it must change nothing. It is
+        not asked about a login, which is one value: the later save's.
+        """
+        return ours
+
+    def refresh(self) -> None:
+        finish(self._refresh(in_sync))
+
+    async def _refresh(self, mode: Mode) -> None:
+        if not hasattr(self, "_session_cache"):
+            await mode(self._get_session, self._aget_session)
+            return
+        self.accessed = True
+        key, baseline = self._session_key, self._baseline_of(self._session_cache)
+        if key is not None and baseline.latest is not None:
+            await self._prepare(mode, key)
+            await self._catch_up(mode, key, baseline)
+
+    arefresh = driven(refresh, _refresh)
+
+    async def _prepare(self, mode: Mode, key: str) -> None:
+        self._before_io(key) if mode is in_sync else await self._abefore_io(key)

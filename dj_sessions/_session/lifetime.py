@@ -1,0 +1,120 @@
+"""How long the session lasts."""
+
+from __future__ import annotations
+
+from copy import copy
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+
+from dj_sessions._session import ending
+from dj_sessions._session.dictionary import SessionDictionary
+from dj_sessions._session.modes import Mode, finish, in_sync
+from dj_sessions._session.twins import after_load_in_thread, driven_after_load, twin_of
+from dj_sessions.conf import conf
+
+
+class SessionLifetime(SessionDictionary):
+    """The expiry methods; the session's own expiry is kept in its data.
+
+    https://docs.djangoproject.com/en/stable/topics/http/sessions/#django.contrib.sessions.backends.base.SessionBase.set_expiry
+    """
+
+    def get_session_cookie_age(self) -> int:
+        """Return the lifetime in seconds of a session that sets none: SESSION_COOKIE_AGE."""
+        return conf.SESSION_COOKIE_AGE
+
+    def get_expiry_age(self, **kwargs: Any) -> int:
+        """Return the seconds until the session expires.
+
+        ``modification`` (datetime) is when it was last changed, now by default; ``expiry`` (int,
+        datetime, ISO text or None) stands for its own expiry, which is then not read.
+        """
+        return ending.age(*self._expiry_terms(**kwargs))
+
+    @twin_of(get_expiry_age, after_load_in_thread)
+    async def aget_expiry_age(self, **kwargs: Any) -> int:
+        return SessionLifetime.get_expiry_age(self, **await self._with_expiry(kwargs))
+
+    def get_expiry_date(self, **kwargs: Any) -> datetime:
+        """Return when the session expires; arguments as of ``get_expiry_age()``."""
+        return ending.date(*self._expiry_terms(**kwargs))
+
+    @twin_of(get_expiry_date, after_load_in_thread)
+    async def aget_expiry_date(self, **kwargs: Any) -> datetime:
+        return SessionLifetime.get_expiry_date(self, **await self._with_expiry(kwargs))
+
+    def _expiry_terms(self, **given: Any) -> tuple[Any, datetime, int, tzinfo]:
+        modification = given["modification"] if "modification" in given else timezone.now()
+        expiry = given["expiry"] if "expiry" in given else self.get(ending.KEY)
+        # Not asked in vain: an override may look at the data.
+        default = 0 if isinstance(expiry, datetime) else self.get_session_cookie_age()
+        # Not the current zone, which may be the visitor's: what has none was the server's time.
+        return expiry, modification, default, timezone.get_default_timezone()
+
+    async def _with_expiry(self, given: dict[str, Any]) -> dict[str, Any]:
+        return given if "expiry" in given else {**given, "expiry": await self.aget(ending.KEY)}
+
+    async def _end_of(self, mode: Mode, modified: float, data: dict[str, Any]) -> datetime:
+        """Return when a session with ``data`` ends that was changed at ``modified`` (epoch)."""
+        terms = {
+            "modification": datetime.fromtimestamp(modified, UTC if conf.USE_TZ else None),
+            "expiry": data.get(ending.KEY),
+        }
+        # An override may look at the data, which is not there yet: to load it would never end.
+        loaded = copy(self)
+        loaded._session_cache = data
+        return await mode(loaded.get_expiry_date, loaded.aget_expiry_date, **terms)
+
+    def _usual_end(self, modified: float, data: dict[str, Any]) -> float | None:
+        """Return what ``_end_of()`` does, in seconds since the epoch, where a sum tells.
+
+        None where the end is a date, or a subclass computes it in a way of its own.
+        """
+        expiry = data.get(ending.KEY)
+        if self._ends_as_usual() and (expiry is None or isinstance(expiry, int | float)):
+            return modified + (expiry or self.get_session_cookie_age())
+        return None
+
+    @classmethod
+    def _ends_as_usual(cls) -> bool:
+        """Tell whether no subclass computes expiries in a way of its own."""
+        ours = SessionLifetime
+        return (
+            cls.get_expiry_date is ours.get_expiry_date
+            and cls.get_expiry_age is ours.get_expiry_age
+            and cls.aget_expiry_date is ours.aget_expiry_date
+            and cls.aget_expiry_age is ours.aget_expiry_age
+            and cls.get_session_cookie_age is ours.get_session_cookie_age
+        )
+
+    def set_expiry(self, value: datetime | timedelta | int | None) -> None:
+        """Give this session an expiry of its own.
+
+        An int is seconds after its last change, 0 until the browser closes; a datetime or a
+        timedelta is a fixed time; None returns to the settings. Raises TypeError for anything
+        else, ValueError for a time that cannot be compared with the site's.
+        """
+        finish(self._set_expiry(in_sync, value))
+
+    async def _set_expiry(self, mode: Mode, value: datetime | timedelta | int | None) -> None:
+        if value is None:
+            await mode(self.pop, self.apop, ending.KEY, None)  # type: ignore[arg-type]
+        else:
+            stored = ending.stored_value(value, timezone.now())
+            await mode(self.__setitem__, self.aset, ending.KEY, stored)
+
+    def get_expire_at_browser_close(self) -> bool:
+        """Tell whether the cookie lasts until the browser closes."""
+        return self._ends_at_browser_close(self.get(ending.KEY))
+
+    @twin_of(get_expire_at_browser_close, after_load_in_thread)
+    async def aget_expire_at_browser_close(self) -> bool:
+        return self._ends_at_browser_close(await self.aget(ending.KEY))
+
+    def _ends_at_browser_close(self, expiry: ending.Expiry) -> bool:
+        return ending.at_browser_close(expiry, conf.SESSION_EXPIRE_AT_BROWSER_CLOSE)
+
+    if not TYPE_CHECKING:  # the type stubs of Django declare it
+        aset_expiry = driven_after_load(set_expiry, _set_expiry)

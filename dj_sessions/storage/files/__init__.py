@@ -1,0 +1,1 @@
+"""Files in a directory, each written whole or not at all."""

@@ -1,0 +1,243 @@
+"""The four statements that a session needs, written once for each model and database.
+
+The ORM builds each of its statements anew, which takes longer than the database needs for them.
+It is still what is used where it can do more than these: see ``rows_of()``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import CharField, DateTimeField, Field, Model, TextField
+
+from dj_sessions._codec import forwards
+from dj_sessions.storage.rows.comparable import TEXTS, incomparable
+from dj_sessions.storage.rows.orm import RowRecord, Rows, finds_every_row, manager_of
+from dj_sessions.storage.rows.transactions import breaking, savepoint
+from dj_sessions.storage.rows.watchers import (
+    Reason,
+    companions,
+    delete_watchers,
+    load_is_heard,
+    load_watchers,
+    save_is_watched,
+    save_watchers,
+)
+
+#: The columns of every session, and the classes of fields that keep them as they are.
+CORE: Final = {"session_key": CharField, "session_data": TextField, "expire_date": DateTimeField}
+
+
+class Statements:
+    """What is sent for the rows of a model in one database."""
+
+    def __init__(self, model: type[Model], connection: BaseDatabaseWrapper) -> None:
+        quote: Callable[[Any], str] = connection.ops.quote_name
+        table = quote(model._meta.db_table)
+        column = {field.name: quote(field.column) for field in model._meta.concrete_fields}
+        # Otherwise texts are equal to MariaDB that differ in case, accents or spaces at the end.
+        text = "BINARY %s" if connection.vendor == "mysql" else "%s"
+        key = f"{column['session_key']} = %s"
+        if connection.vendor == "mysql":  # the first of the two is what finds it in the index
+            key += f" AND {column['session_key']} = {text}"
+        self.times = key.count("%s")
+        live = f"{column['expire_date']} > %s"
+        same, wanted = f"{column['session_data']} = {text}", column["session_data"]
+        to = ", ".join(f"{quoted} = %s" for name, quoted in column.items() if name != "session_key")
+        into, values = ", ".join(column.values()), ", ".join("%s" for _ in column)
+
+        self.fields = model._meta.concrete_fields
+        self.changing = [field for field in self.fields if not field.primary_key]
+        # No more than names of the model, quoted by the database's own rules, is put together.
+        also = column["expire_date"]
+        # A session under its key, or the forward that its key has left behind.
+        either = f"{column['session_key']} IN (%s, %s)"
+        if connection.vendor == "mysql":
+            either += f" AND {column['session_key']} IN ({text}, {text})"
+        open_ = f"({live} OR {wanted} LIKE '{forwards.MARK}%%')"
+        self.find = f"SELECT {wanted} FROM {table} WHERE {either} AND {open_}"  # noqa: S608
+        self.find_whole = f"SELECT {wanted}, {also} FROM {table} WHERE {either} AND {open_}"  # noqa: S608
+        self.insert = f"INSERT INTO {table} ({into}) VALUES ({values})"  # noqa: S608
+        self.replace = f"UPDATE {table} SET {to} WHERE {key} AND {same}"  # noqa: S608
+        self.replace_live = f"UPDATE {table} SET {to} WHERE {key} AND {live}"  # noqa: S608
+        self.remove = f"DELETE FROM {table} WHERE {key}"  # noqa: S608
+        self.take = f"DELETE FROM {table} WHERE {key} AND {same}"  # noqa: S608
+        moved = f"{column['session_key']} = %s, {wanted} = %s, {also} = %s"
+        self.move = f"UPDATE {table} SET {moved} WHERE {key} AND {same}"  # noqa: S608
+        self.lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
+        expiry: Any = model._meta.get_field("expire_date")
+        self.expiry = expiry.get_col(model._meta.db_table)
+
+    def sought(self, key: str) -> tuple[str, ...]:
+        """Return the parameters for a key and for the forward that it may have left behind."""
+        return (key, forwards.name(key)) * self.times
+
+    def named(self, key: str) -> tuple[str, ...]:
+        """Return the parameters that the statements take for a key."""
+        return (key,) * self.times
+
+
+class PreparedRows(Rows):
+    """The rows of a model, through the connection of this thread.
+
+    Where somebody must see a row come or go, that statement is left to the ORM.
+    """
+
+    __slots__ = ("_sql",)
+
+    def __init__(
+        self, statements: Statements, model: type[Model], connection: BaseDatabaseWrapper
+    ) -> None:
+        super().__init__(model, connection)
+        self._sql = statements
+
+    def find(self, key: str, now: datetime, *, lock: bool = False) -> RowRecord | None:
+        row = self._fetch(self._sql.find, key, now, lock)
+        return None if row is None else RowRecord(row[0])
+
+    def find_whole(self, key: str, now: datetime, *, lock: bool = False) -> RowRecord | None:
+        row = self._fetch(self._sql.find_whole, key, now, lock)
+        return None if row is None else RowRecord(row[0], self._datetime(row[1]))
+
+    def _datetime(self, value: Any) -> datetime:
+        """Return the datetime that ``value``, read from the database, stands for."""
+        connection, column = self._connection, self._sql.expiry
+        for convert in connection.ops.get_db_converters(column):  # as USE_TZ says now
+            value = convert(value, column, connection)
+        return value  # type: ignore[no-any-return]
+
+    def _fetch(self, sql: str, key: str, now: datetime, lock: bool) -> Any:
+        with self._connection.cursor() as cursor:
+            live = self._connection.ops.adapt_datetimefield_value(now)
+            parameters = *self._sql.sought(key), live
+            cursor.execute(sql + self._sql.lock if lock else sql, parameters)
+            return cursor.fetchone()
+
+    def insert(self, instance: Any) -> None:
+        values = self._values(self._sql.fields, instance, adding=True)
+        if values is None:
+            super().insert(instance)
+            return
+        self._write(self._sql.insert, values)
+        instance._state.adding, instance._state.db = False, self._using
+
+    def replace(self, key: str, instance: Any, expected: str | None, now: datetime) -> bool:
+        values = self._values(self._sql.changing, instance, adding=False)
+        if values is None:
+            return super().replace(key, instance, expected, now)
+        named = self._sql.named(key)
+        if expected is None:
+            live = self._connection.ops.adapt_datetimefield_value(now)
+            return self._write(self._sql.replace_live, (*values, *named, live))
+        return self._write(self._sql.replace, (*values, *named, expected))
+
+    def remove(self, key: str, *, own_key: bool = False) -> bool:
+        if not self.goes_unseen():
+            return super().remove(key, own_key=own_key)
+        return self._delete_by(self._sql.remove, self._sql.named(key))
+
+    def take(self, key: str, expected: str, now: datetime) -> bool:
+        if not self.goes_unseen():
+            return super().take(key, expected, now)
+        return self._delete_by(self._sql.take, (*self._sql.named(key), expected))
+
+    def move(self, key: str, expected: str | None, forward: str, now: datetime) -> bool:
+        if expected is None or not self.goes_unseen():
+            return super().move(key, expected, forward, now)
+        ended = self._connection.ops.adapt_datetimefield_value(now)
+        name = forwards.name(key)
+        return self._write(self._sql.move, (name, forward, ended, *self._sql.named(key), expected))
+
+    def _write(self, sql: str, parameters: tuple[Any, ...]) -> bool:
+        with savepoint(self._connection):
+            return self._execute(sql, parameters)
+
+    def _delete_by(self, sql: str, parameters: tuple[Any, ...]) -> bool:
+        with breaking(self._connection):
+            return self._execute(sql, parameters)
+
+    def _execute(self, sql: str, parameters: tuple[Any, ...]) -> bool:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            return bool(cursor.rowcount > 0)
+
+    def _values(
+        self, fields: Iterable[Field[Any, Any]], instance: Model, *, adding: bool
+    ) -> tuple[Any, ...] | None:
+        """Return what ``instance.save()`` would send, or None if the ORM has to send it."""
+        if save_is_watched(self._model):
+            return None
+        values = []
+        for field in fields:
+            value: Any = field.pre_save(instance, adding)
+            if type(value) is not str or type(field) not in TEXTS:  # which send it as it is
+                if hasattr(value, "resolve_expression"):
+                    return None
+                value = field.get_db_prep_save(value, self._connection)
+            values.append(value)
+        return tuple(values)
+
+
+def rows_of(model: type[Model], using: str) -> Rows:
+    """Return the rows, by prepared statements or where these do not fit through the ORM.
+
+    They do not where a database, a manager or a field may want something else.
+    """
+    connection = connections[using]
+    statements = _prepared(model, using, connection.vendor)
+    if statements is None or load_is_heard(model):
+        return Rows(model, connection)
+    return PreparedRows(statements, model, connection)
+
+
+@cache
+def _prepared(model: type[Model], using: str, vendor: str) -> Statements | None:
+    if any(_unfit(model, using, vendor)):
+        return None
+    return Statements(model, connections[using])
+
+
+def _unfit(model: type[Model], using: str, vendor: str) -> Iterator[Reason]:
+    """Yield why no statement can be prepared."""
+    if model._meta.pk.name != "session_key":
+        yield Reason("key", model._meta.pk)
+    for field in model._meta.concrete_fields:
+        if not _is_plain(field) or type(field) is not CORE.get(field.name, type(field)):
+            yield Reason("field", field)
+    for manager in (manager_of(model), model._base_manager):
+        if not finds_every_row(manager):
+            yield Reason("manager", manager)
+    yield from incomparable(model, using, vendor)
+
+
+def reasons(model: type[Model], using: str) -> Iterator[tuple[str, Reason]]:
+    """Yield why the rows are not left to prepared statements, with what is not.
+
+    These are what ``rows_of()`` and its rows decide by.
+    """
+    for reason in _unfit(model, using, connections[using].vendor):
+        yield "kept", reason
+    for reason in load_watchers(model):
+        yield "kept", reason
+    for reason in save_watchers(model):
+        yield "saved", reason
+    for watchers in (delete_watchers, companions):
+        for reason in watchers(model):
+            yield "ended", reason
+
+
+def _is_plain(field: Field[Any, Any]) -> bool:
+    """Tell whether a column takes a value as the field prepares it, and gives none back."""
+    return not (
+        field.is_relation
+        or field.generated
+        or getattr(field, "db_returning", False)
+        or field.has_db_default()
+        or hasattr(field, "get_placeholder")
+        or hasattr(field, "get_placeholder_sql")
+    )
