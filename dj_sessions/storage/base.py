@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
 
@@ -22,15 +22,23 @@ class Record:
     """What a storage keeps under a session key.
 
     ``payload`` is the data as it is stored: a text, or what else the storage takes. ``expiry``
-    (datetime) is when the session ends. A storage that reads a record may leave it out: then the
-    session is live, unless ``modified`` (epoch seconds, when it was last changed) is there to tell.
-    ``forward`` is a text that stands in the place of a session whose key has changed.
+    (datetime) is when the session ends, and ``modified`` (datetime) when it was changed. A storage
+    that reads a record may leave both out, as it gives none that has ended; or it gives
+    ``modified`` alone where only the data tells the end. ``forward`` is a text that stands in the
+    place of a session whose key has changed.
     """
 
     payload: Any
     expiry: datetime | None = None
-    modified: float | None = None
+    modified: datetime | None = None
     forward: str | None = None
+
+    @property
+    def age(self) -> int:
+        """The seconds for which a record that is written lives from now on."""
+        if self.expiry is None or self.modified is None:
+            raise ValueError("The record does not say for how long it lives.")
+        return (self.expiry - self.modified) // timedelta(seconds=1)
 
     @property
     def data(self) -> dict[str, Any] | None:
