@@ -31,7 +31,7 @@ KEY_PREFIX = "django.contrib.sessions.cache"
 class CacheRecord(Record):
     """A record, as the cache stores it, with its age in seconds."""
 
-    age: int = 0
+    ttl: int = 0
 
 
 class ForwardRecord(Record):
@@ -81,7 +81,7 @@ class SessionStore(CacheUser):
         age = self.get_expiry_age() if mode is in_sync else await self.aget_expiry_age()
         encode = self._swap.encode
         try:
-            return CacheRecord(encode(plain(data)), None, int(age))
+            return CacheRecord(encode(plain(data)), ttl=int(age))
         except payloads.UNSTORABLE as error:
             remedy = "Store a value in its place that the cache can hold."
             payloads.raise_encode_error(data, encode, "The cache", remedy, error)
@@ -89,12 +89,12 @@ class SessionStore(CacheUser):
     _arecord = driven(_record, _cache_record)
 
     def _insert(self, key: str, record: CacheRecord) -> bool:
-        return self._swap.insert(self._cache_key_of(key), record.payload, record.age)
+        return self._swap.insert(self._cache_key_of(key), record.payload, record.ttl)
 
     def _replace(self, key: str, record: CacheRecord, expected: Record | None) -> bool:
         was = None if expected is None else expected.payload
         name = self._cache_key_of(key)
-        return self._swap.swap(name, record.payload, was, record.age)
+        return self._swap.swap(name, record.payload, was, record.ttl)
 
     def _remove(self, key: str) -> bool:
         return self._swap.remove(self._cache_key_of(key))

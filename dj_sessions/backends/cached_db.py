@@ -48,7 +48,7 @@ class CopiedRecord(Record):
 class CachedRecord(RowRecord):
     """A row with the age, in seconds, that its copy in the cache gets."""
 
-    age: int = 0
+    ttl: int = 0
 
 
 class SessionStore(CacheUser, DBStore):
@@ -94,7 +94,7 @@ class SessionStore(CacheUser, DBStore):
     async def _read_through(self, mode: Mode, key: str) -> Record | None:
         sight = self._look(key) if mode is in_sync else await self._alook(key)
         if sight.raw is not None:
-            return CopiedRecord(sight.raw, None, sight.remainder)
+            return CopiedRecord(sight.raw, remainder=sight.remainder)
         # Not from a replica, whose old row would become the copy.
         return await self._read_written_row(mode, key, lock=False)
 
@@ -146,7 +146,7 @@ class SessionStore(CacheUser, DBStore):
     async def _row_record(self, mode: Mode, data: dict[str, Any]) -> RowRecord:
         row = await super()._row_record(mode, data)
         age = self.get_expiry_age() if mode is in_sync else await self.aget_expiry_age()
-        return CachedRecord(row.payload, row.expiry, row.instance, int(age))
+        return CachedRecord(row.payload, row.expiry, instance=row.instance, ttl=int(age))
 
     def _insert(self, key: str, record: Any) -> bool:
         inserted = super()._insert(key, record)
@@ -174,7 +174,7 @@ class SessionStore(CacheUser, DBStore):
             return
         data, remainder = self._data(record) or {}, payloads.remainder(record.payload)
         sight = self._sight if self._seen == key else HIDDEN
-        self._seen, self._sight = key, copies.replace(name, data, remainder, record.age, sight)
+        self._seen, self._sight = key, copies.replace(name, data, remainder, record.ttl, sight)
 
     #: Whether the cache waits for the end of a transaction in which this session was saved.
     _is_unsettled = False

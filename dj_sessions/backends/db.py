@@ -180,7 +180,7 @@ class SessionStore(StoredSession):
             row = self.create_model_instance(data)
         else:
             row = await self.acreate_model_instance(data)
-        return RowRecord(row.session_data, row.expire_date, row)
+        return RowRecord(row.session_data, row.expire_date, instance=row)
 
     _arecord = driven(_record, _row_record)
 

@@ -55,7 +55,7 @@ ORPHAN_AGE: Final = 3600
 class FileRecord(Record):
     """A record with its file's time of modification (epoch seconds)."""
 
-    modified: float = 0.0
+    seconds: float = 0.0
 
 
 class SessionStore(StoredSession):
@@ -100,11 +100,11 @@ class SessionStore(StoredSession):
         path = self._key_to_file(key)
         found = whole_files.read(path)
         if found is not None:
-            return FileRecord(_text(found[0]), None, found[1])
+            return FileRecord(_text(found[0]), seconds=found[1])
         if whole_files.is_in_the_way(path):
             payloads.report_corruption(f"it is no regular file{self._place()}")
         lead = whole_files.read(path + LEAD)
-        return None if lead is None else FileRecord(_text(lead[0]), None, lead[1])
+        return None if lead is None else FileRecord(_text(lead[0]), seconds=lead[1])
 
     def _place(self) -> str:
         path = os.fspath(self.storage_path)
@@ -119,10 +119,10 @@ class SessionStore(StoredSession):
         return finish(self._is_past_its_end(in_sync, record, data))
 
     async def _is_past_its_end(self, mode: Mode, record: Any, data: dict[str, Any]) -> bool:
-        usual = self._usual_end(record.modified, data)
+        usual = self._usual_end(record.seconds, data)
         if usual is not None:
             return usual - timezone.now().timestamp() < 1  # as whole seconds, none is left
-        ends = await self._end_of(mode, record.modified, data)
+        ends = await self._end_of(mode, record.seconds, data)
         return await mode(self.get_expiry_age, self.aget_expiry_age, expiry=ends) <= 0
 
     _ahas_expired = driven(_has_expired, _is_past_its_end)
@@ -228,7 +228,7 @@ class SessionStore(StoredSession):
 
     def _is_over(self, file: int) -> bool:
         content, modified = whole_files.read_open(file)
-        record = FileRecord(_text(content), None, modified)
+        record = FileRecord(_text(content), seconds=modified)
         return self._has_expired(record, self._data(record) or {})
 
 

@@ -46,7 +46,7 @@ class RowRecord(Record):
 
 def loaded_from(row: Any) -> RowRecord | None:
     """Return the record of a row, None of none."""
-    return RowRecord(row.session_data, row.expire_date, row) if row else None
+    return RowRecord(row.session_data, row.expire_date, instance=row) if row else None
 
 
 def manager_of(model: Any) -> Any:
