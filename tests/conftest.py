@@ -47,13 +47,13 @@ from django.conf import settings as django_settings
 from django.contrib.sessions.backends.file import SessionStore as DjangoFileStore
 from django.core.cache import caches
 from django.db import connections, transaction
-from django.db.models import signals
 from django.test import override_settings
 from django.test.utils import setup_databases, teardown_databases
 
 from dj_sessions._codec import log_rate
 from dj_sessions._session import contention
 from dj_sessions.backends import cached_db
+from dj_sessions.storage.rows import ends
 from tests import router, services
 from tests.modes import MODES, Mode
 from tests.stores import CASES, Case, Store
@@ -258,10 +258,8 @@ def save_every_request(request: pytest.FixtureRequest, settings: Any) -> bool:
 def nobody_listens_to_the_rows_of_the_next_test() -> Iterator[None]:
     """The cached_db stores of a test hear of deleted rows, and tell their caches."""
     yield
-    while cached_db._watching:
-        store, model = cached_db._watching.popitem()
-        name = f"dj_sessions.{store.__module__}.{store.__qualname__}"
-        signals.post_delete.disconnect(dispatch_uid=name, sender=model)
+    cached_db._watching.clear()
+    ends._audiences.clear()
 
 
 @pytest.fixture(autouse=True)

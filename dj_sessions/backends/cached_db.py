@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from typing import Any, Final
+from weakref import WeakSet
 
 from django.db import router
-from django.db.models import signals
 from django.utils import timezone
 
 from dj_sessions._codec import payloads
@@ -22,9 +22,9 @@ from dj_sessions.backends.db import SessionStore as DBStore
 from dj_sessions.backends.stored import Record
 from dj_sessions.conf import conf
 from dj_sessions.storage.copies.copies import HIDDEN, UNSEEN, Copies, Sight
+from dj_sessions.storage.rows import ends
 from dj_sessions.storage.rows.orm import RowRecord, Rows
 from dj_sessions.storage.rows.transactions import after_commit, in_transaction, reads_committed_rows
-from dj_sessions.storage.rows.watchers import OWN_RECEIVER
 
 __all__ = ["KEY_PREFIX", "CreateError", "DBStore", "SessionBase", "SessionStore", "UpdateError"]
 
@@ -33,8 +33,8 @@ logger = logging.getLogger("django.contrib.sessions")
 
 KEY_PREFIX = "django.contrib.sessions.cached_db"
 
-#: The stores that hear of deleted rows, with the models of these.
-_watching: Final[dict[type, Any]] = {}
+#: The stores that hear of rows that go.
+_watching: Final[WeakSet[type]] = WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +71,14 @@ class SessionStore(CacheUser, DBStore):
 
     @classmethod
     def _watch_rows(cls) -> None:
-        """Have the copy of a row that is deleted through the ORM or the admin ended with it."""
-        model, name = cls.get_model_class(), f"{OWN_RECEIVER}{cls.__module__}.{cls.__qualname__}"
-        signals.post_delete.connect(cls._row_was_deleted, sender=model, dispatch_uid=name)
-        _watching[cls] = model
+        """Have the copy of a row end with it where this store does not end it."""
+        ends.watch(cls.get_model_class(), cls._row_has_ended)
+        _watching.add(cls)
 
     @classmethod
-    def _row_was_deleted(cls, *, instance: Any, **kwargs: object) -> None:
-        if not getattr(instance, "is_ended_by_its_store", False):
-            store = cls(instance.session_key)
-            store._copies.end_one_of_many(store._cache_key_of(instance.session_key))
+    def _row_has_ended(cls, session_key: str) -> None:
+        store = cls(session_key)
+        store._copies.end_one_of_many(store._cache_key_of(session_key))
 
     @property
     def _copies(self) -> Copies:
@@ -154,6 +152,9 @@ class SessionStore(CacheUser, DBStore):
             self._seen, self._sight = key, UNSEEN
             self._copy_saved(key, record)
         return inserted
+
+    #: Not to end the copy that it becomes, which a subclass may call by the same name.
+    _tells_of_saves = False
 
     def _replace(self, key: str, record: Any, expected: Record | None) -> bool:
         if isinstance(expected, CopiedRecord):

@@ -21,6 +21,7 @@ from dj_sessions._session.twins import driven, in_thread
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
 from dj_sessions.backends.stored import Record, StoredSession
 from dj_sessions.storage.clearing import Purge
+from dj_sessions.storage.rows import ends
 from dj_sessions.storage.rows.clearing import RowPurge
 from dj_sessions.storage.rows.orm import RowRecord, Rows, loaded_from, manager_of, named
 from dj_sessions.storage.rows.prepared import reasons, rows_of
@@ -197,7 +198,12 @@ class SessionStore(StoredSession):
             raise
         return True
 
+    #: Whether a save is told to the stores that keep copies.
+    _tells_of_saves = True
+
     def _replace(self, key: str, record: RowRecord, expected: Record | None) -> bool:
+        if self._tells_of_saves:
+            ends.tell(self.model, key, by=type(self))
         payload = None if expected is None else expected.payload
         rows = self._rows_to_write(record.instance)
         change = partial(rows.replace, key, record.instance, payload, timezone.now())
@@ -213,6 +219,7 @@ class SessionStore(StoredSession):
         return rows_of(self.model, router.db_for_write(self.model, instance=instance))
 
     def _remove(self, key: str) -> bool:
+        ends.tell(self.model, key, by=type(self))
         rows = rows_of(self.model, router.db_for_write(self.model))
         remove = partial(rows.remove, key, own_key=self._makes_own_keys())
         for _ in range(REMOVE_ATTEMPTS - 1):
@@ -226,6 +233,7 @@ class SessionStore(StoredSession):
     def _take(self, key: str, expected: Record | None) -> bool:
         if expected is None:
             return self._remove(key)
+        ends.tell(self.model, key, by=type(self))
         rows = rows_of(self.model, router.db_for_write(self.model))
         return rows.is_done(partial(rows.take, key, expected.payload, timezone.now()))
 
@@ -233,6 +241,7 @@ class SessionStore(StoredSession):
         rows = rows_of(self.model, router.db_for_write(self.model))
         if not rows.keeps_forwards():
             return self._take(key, expected)
+        ends.tell(self.model, key, by=type(self))
         payload = None if expected is None else expected.payload
         return rows.is_done(partial(rows.move, key, payload, forward, timezone.now()))
 

@@ -8,8 +8,7 @@ from weakref import ReferenceType
 
 from django.db.models import DO_NOTHING, ManyToOneRel, Model, signals
 
-#: What the names of our own receivers start with. They learn from us what they must know.
-OWN_RECEIVER: Final = "dj_sessions."
+from dj_sessions.storage.rows import ends
 
 #: The methods of a model through which a row is saved.
 SAVING: Final = ("save", "save_base", "_save_table", "_do_insert", "_do_update")
@@ -91,10 +90,9 @@ def delete_watchers(model: type[Model]) -> Iterator[Reason]:
     for relation in _pointing_at(model):
         if not relation.field.target_field.primary_key:
             yield Reason("relation", relation)
-    if signals.pre_delete.has_listeners(model):
-        yield Reason("signal", "pre_delete")
-    if signals.post_delete.has_listeners(model) and any(receivers_of("post_delete", model)):
-        yield Reason("signal", "post_delete")
+    for name in ("pre_delete", "post_delete"):
+        if getattr(signals, name).has_listeners(model) and any(receivers_of(name, model)):
+            yield Reason("signal", name)
 
 
 def delete_is_watched(model: type[Model]) -> bool:
@@ -125,9 +123,13 @@ def _pointing_at(model: type[Model]) -> tuple[ManyToOneRel, ...]:
 
 
 def receivers_of(name: str, model: type[Model]) -> Iterator[tuple[Any, bool]]:
-    """Yield the receivers of a signal of ``model`` that are not ours, and whether of it alone."""
+    """Yield the receivers of a signal of ``model`` that are not ours, and whether of it alone.
+
+    Ours learn from the storage what they must know.
+    """
     senders = {id(None): False, id(model): True}
-    for (receiver_id, sender), receiver, *_ in getattr(signals, name).receivers:
-        ours = isinstance(receiver_id, str) and receiver_id.startswith(OWN_RECEIVER)
-        if sender in senders and not ours:
-            yield (receiver() if isinstance(receiver, ReferenceType) else receiver), senders[sender]
+    for (_, sender), receiver, *_ in getattr(signals, name).receivers:
+        if sender in senders:
+            called = receiver() if isinstance(receiver, ReferenceType) else receiver
+            if not ends.is_own(called):
+                yield called, senders[sender]
