@@ -200,6 +200,8 @@ def test_every_check_that_a_page_names_exists(page):
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_check_says_what_its_section_shows(name, site):
     section = CHECKS[name]
+    if any(fence.is_too_new for fence in section.fences):
+        pytest.skip("its example needs a newer Django")
     site(section)
     [chosen], [message] = section.settings, section.all("text")
     with override_settings(**chosen.settings()):

@@ -14,7 +14,13 @@ from dj_sessions.checks.cookie import check_cookie
 from dj_sessions.checks.orm import check_orm
 from dj_sessions.checks.security import check_session_cookie_httponly, check_session_cookie_secure
 from dj_sessions.checks.serializer import check_serializer
-from dj_sessions.checks.stores import check_cache, check_engine, check_file_path, check_file_privacy
+from dj_sessions.checks.stores import (
+    check_cache,
+    check_cascade,
+    check_engine,
+    check_file_path,
+    check_file_privacy,
+)
 from dj_sessions.checks.switch import check_middleware, check_names
 from dj_sessions.checks.values import check_values
 
@@ -37,6 +43,7 @@ CHECKS: Final = tuple(
         check_names,
         check_middleware,
         check_engine,
+        check_cascade,
         check_cache,
         check_file_path,
         check_orm,

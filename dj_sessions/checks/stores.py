@@ -15,6 +15,7 @@ from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
 from django.core.checks import Error, Warning  # noqa: A004
+from django.db import models
 
 from dj_sessions.checks import _shared
 from dj_sessions.checks._shared import AppConfigs, Messages, Unusable, use
@@ -46,6 +47,30 @@ def check_engine(app_configs: AppConfigs, **kwargs: Any) -> Messages:
             hint="Add the app of its model to INSTALLED_APPS and run 'manage.py migrate'.",
             id="dj_sessions.E007",
         )
+
+
+def check_cascade(app_configs: AppConfigs, **kwargs: Any) -> Messages:
+    """Report sessions that the database deletes by itself while a cache has copies of them."""
+    store = _shared.store_or_none()
+    if not hasattr(store, "_watch_rows"):
+        return
+    try:
+        model = use(store.get_model_class)
+    except Unusable:  # check_engine() reports it
+        return
+    for field in filter(_goes_with_its_target, model._meta.concrete_fields):
+        yield Warning(
+            f"{field} has on_delete=DB_CASCADE: the database deletes sessions by itself, and their "
+            "copies in the cache live on.",
+            hint="Set on_delete=CASCADE there, or call SessionStore(key).delete() for each of the "
+            "sessions first.",
+            id="dj_sessions.W039",
+        )
+
+
+def _goes_with_its_target(field: Any) -> bool:
+    rule = getattr(models, "DB_CASCADE", None)  # which Django 6.1 brought
+    return rule is not None and getattr(field.remote_field, "on_delete", None) is rule
 
 
 def check_cache(app_configs: AppConfigs, **kwargs: Any) -> Messages:

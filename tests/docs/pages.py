@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import django
 from django.apps import apps
 from django.conf import settings
 
@@ -27,6 +28,7 @@ DOCS = ROOT / "docs"
 _FENCE = re.compile(r"^( *)```([a-z]+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
 _FILE = re.compile(r"# ([\w/]+\.py)$", re.MULTILINE)
+_SINCE = re.compile(r"  # since Django (\d+)\.(\d+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ class Fence:
     def file(self) -> str | None:
         named = _FILE.match(self.text) if self.language == "python" else None
         return named[1] if named else None
+
+    @property
+    def is_too_new(self) -> bool:
+        """Whether it imports what the Django of this run does not have."""
+        return any(tuple(map(int, since)) > django.VERSION for since in _SINCE.findall(self.text))
 
     def settings(self) -> dict[str, Any]:
         """What the lines of this fence set on top of the settings in force."""
@@ -79,7 +86,8 @@ class Page:
     @property
     def files(self) -> dict[str, str]:
         """The files of the example site, without its settings."""
-        files = {fence.file: fence.text for fence in self.fences if fence.file}
+        shown = [fence for fence in self.fences if not fence.is_too_new]
+        files = {fence.file: fence.text for fence in shown if fence.file}
         return {path: text for path, text in files.items() if path != "settings.py"}
 
     @property

@@ -227,6 +227,44 @@ class InheritedSession(Session):
         app_label = APP
 
 
+class ReadableSession(Session):
+    """The same rows for an admin with columns of its own."""
+
+    class Meta:
+        app_label = APP
+        proxy = True
+
+
+class EvenMoreReadableSession(ReadableSession):
+    """The same again: a proxy of a proxy."""
+
+    class Meta:
+        app_label = APP
+        proxy = True
+
+
+class ReadableInheritedSession(InheritedSession):
+    """The rows of both tables under another name."""
+
+    class Meta:
+        app_label = APP
+        proxy = True
+
+
+class NumberedSession(models.Model):
+    """A session with a number, by which other tables know it."""
+
+    session_key = models.CharField(max_length=40, unique=True)
+    session_data = models.TextField()
+    expire_date = models.DateTimeField()
+
+    class Meta:
+        app_label = APP
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
 class Basket(models.Model):
     """Goes with its session."""
 
