@@ -26,7 +26,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.dispatch import Signal
 
-from dj_sessions.storage.caches.locmem import LocMemSwap
+from dj_sessions.storage.caches.locmem import LocMemAdapter
 
 LOCAL_CACHE_METHODS = (
     *("add", "get", "set", "touch", "delete", "has_key", "incr", "decr", "clear"),
@@ -35,7 +35,10 @@ LOCAL_CACHE_METHODS = (
 
 
 #: What goes past those methods.
-LOCAL_SWAP_METHODS = ("read", "read_copy", "swap", "take", "write_copy", "void_copy")
+LOCAL_ADAPTER_METHODS = (
+    *("read", "read_many", "replace", "remove", "write_if"),
+    *("read_copy", "write_copy", "void_copy"),
+)
 
 
 @contextmanager
@@ -198,5 +201,5 @@ def _watch_local(stack: ExitStack, seen: list[str]) -> None:
     for backend in (LocMemCache, DummyCache):
         for name in LOCAL_CACHE_METHODS:
             stack.enter_context(_around(backend, name, named(name)))
-    for name in LOCAL_SWAP_METHODS:
-        stack.enter_context(_around(LocMemSwap, name, named(name)))
+    for name in LOCAL_ADAPTER_METHODS:
+        stack.enter_context(_around(LocMemAdapter, name, named(name)))

@@ -37,7 +37,7 @@ from django.test import (
 from django.utils import timezone
 
 from dj_sessions.exceptions import UpdateError
-from dj_sessions.storage.caches.locmem import LocMemSwap
+from dj_sessions.storage.caches.locmem import LocMemAdapter
 from dj_sessions.storage.copies import outage as outages
 from tests import router, services
 from tests.contract.moments import after, before
@@ -370,7 +370,7 @@ def test_flaw_27_a_logout_while_the_cache_engine_saves_brings_the_session_back(p
     key = package.saved("cache", colour="green")
     session = package.store("cache")(key)
     session["colour"] = "red"
-    writing = (LocMemCache, "set") if package.is_django else (LocMemSwap, "swap")
+    writing = (LocMemCache, "set") if package.is_django else (LocMemAdapter, "replace")
     with before(*writing, log_out(package, "cache", key)), suppress(UpdateError):
         session.save()
     package.shows(is_alive(package, "cache", key))

@@ -13,7 +13,7 @@ from dj_sessions._codec import payloads
 from dj_sessions._session.twins import twin_of
 from dj_sessions.backends.stored import StoredSession
 from dj_sessions.conf import conf
-from dj_sessions.storage.caches import swap_of
+from dj_sessions.storage.caches import adapter_of
 
 
 class CacheUser(StoredSession):
@@ -42,7 +42,7 @@ class CacheUser(StoredSession):
     def _decoded(self, raw: Any) -> dict[str, Any] | None:
         """Return the data of a raw value of the cache, None if it is no session's."""
         try:
-            data = swap_of(self._cache).decode(raw)
+            data = adapter_of(self._cache).decode(raw)
         except payloads.UNREADABLE_PICKLE as error:
             payloads.report_corruption(f"the cache cannot read it ({type(error).__name__})")
             return None

@@ -19,7 +19,7 @@ from dj_sessions._session.twins import driven
 from dj_sessions.backends._caching import CacheUser
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
 from dj_sessions.backends.stored import Record
-from dj_sessions.storage.caches import CacheSwap, swap_of
+from dj_sessions.storage.caches import CacheAdapter, adapter_of
 from dj_sessions.storage.clearing import ForgottenPurge, Purge
 
 __all__ = ["KEY_PREFIX", "CreateError", "SessionBase", "SessionStore", "UpdateError"]
@@ -39,8 +39,8 @@ class ForwardRecord(Record):
 
 
 def _lead(name: str) -> str:
-    """Return the name of the entry that leads to a new key; a session key has no dot."""
-    return f"{name}.moved"
+    """Return the name of the entry that leads to a new key; a session key has no slash."""
+    return f"{name}/moved"
 
 
 class SessionStore(CacheUser):
@@ -49,8 +49,8 @@ class SessionStore(CacheUser):
     cache_key_prefix = KEY_PREFIX
 
     @property
-    def _swap(self) -> CacheSwap:
-        return swap_of(self._cache)
+    def _swap(self) -> CacheAdapter:
+        return adapter_of(self._cache)
 
     def _read(self, key: str) -> Record | None:
         swap, name = self._swap, self._cache_key_of(key)
@@ -94,7 +94,7 @@ class SessionStore(CacheUser):
     def _replace(self, key: str, record: CacheRecord, expected: Record | None) -> bool:
         was = None if expected is None else expected.payload
         name = self._cache_key_of(key)
-        return self._swap.swap(name, record.payload, was, record.ttl)
+        return self._swap.replace(name, record.payload, was, record.ttl)
 
     def _remove(self, key: str) -> bool:
         return self._swap.remove(self._cache_key_of(key))
@@ -102,7 +102,7 @@ class SessionStore(CacheUser):
     def _take(self, key: str, expected: Record | None) -> bool:
         if expected is None:
             return self._remove(key)
-        return self._swap.take(self._cache_key_of(key), expected.payload)
+        return self._swap.remove(self._cache_key_of(key), expected.payload)
 
     def _move(self, key: str, expected: Record | None, forward: str) -> bool:
         # Under a name of its own: to Django's own engine nothing is left under the old key.

@@ -18,8 +18,7 @@ from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from django.test import override_settings
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from dj_sessions.storage.caches import CacheSwap, swap_of
-from dj_sessions.storage.caches.any import Names
+from dj_sessions.storage.caches import CacheAdapter, Names, adapter_of
 from tests.counters import statements
 
 
@@ -27,9 +26,9 @@ from tests.counters import statements
 def test_a_cache_goes_with_its_request(store):
     """Under ASGI each request has one, with connections that are open as long as it is there."""
     cache = caches.create_connection(store.cache)
-    raw = swap_of(cache).encode(1)
-    assert swap_of(cache).read("unknown") is None
-    assert swap_of(cache).swap("unknown", raw, None, 60) is False
+    raw = adapter_of(cache).encode(1)
+    assert adapter_of(cache).read("unknown") is None
+    assert adapter_of(cache).replace("unknown", raw, None, 60) is False
     gone = weakref.ref(cache)
     gc.disable()
     try:
@@ -96,9 +95,9 @@ def changed(alias, **values):
 @pytest.mark.stores("cache", cache="redis")
 def test_a_client_that_stores_in_its_own_form_is_asked(store):
     with changed(store.cache, BACKEND=f"{__name__}.CompressingCache") as cache:
-        assert type(swap_of(cache)) is CacheSwap
+        assert type(adapter_of(cache)) is CacheAdapter
         cache.set("name", {"colour": "green"}, 60)
-        assert swap_of(cache).decode(swap_of(cache).read("name")) == {"colour": "green"}
+        assert adapter_of(cache).decode(adapter_of(cache).read("name")) == {"colour": "green"}
 
 
 @pytest.mark.stores("cache", cache="django_redis")
@@ -111,13 +110,13 @@ def test_a_cache_that_ignores_its_errors_does_not_hide_what_it_did_not_take(stor
     }
     names = Names("copy", "voucher", "generation")
     with changed(store.cache, OPTIONS=options) as cache:
-        swap = swap_of(cache)
-        swap.void_copy(names, swap.encode("mark"), 60)
+        adapter = adapter_of(cache)
+        adapter.void_copy(names, adapter.encode("mark"), 60)
     with changed(store.cache, OPTIONS=options, LOCATION="redis://127.0.0.1:1") as cache:
-        swap = swap_of(cache)
+        adapter = adapter_of(cache)
         assert cache.set("name", 1) is None
         with pytest.raises((RedisConnectionError, LookupError)):
-            swap.void_copy(names, swap.encode("mark"), 60)
+            adapter.void_copy(names, adapter.encode("mark"), 60)
 
 
 @pytest.mark.stores("cache", "cached_db", cache="memcached")

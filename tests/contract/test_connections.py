@@ -16,7 +16,7 @@ from redis import BlockingConnectionPool, Connection, ConnectionPool
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from dj_sessions.storage.caches import connections, swap_of
+from dj_sessions.storage.caches import adapter_of, connections
 
 REQUESTS = 5
 
@@ -61,7 +61,7 @@ def test_requests_under_asgi_share_their_connections(store, made, engine, count)
 
 @pytest.mark.stores("cache", cache=("redis", "django_redis"))
 def test_a_connection_that_the_server_has_closed_is_no_error(store, admin):
-    client = swap_of(caches[store.cache]).client
+    client = adapter_of(caches[store.cache]).client
     for _ in range(3):
         number = client.client_id()
         assert client.connection_pool._used  # it lies there, to be used as it is
@@ -71,7 +71,7 @@ def test_a_connection_that_the_server_has_closed_is_no_error(store, admin):
 
 @pytest.mark.stores("cache", cache=("redis", "django_redis"))
 def test_a_connection_is_not_used_in_a_process_that_was_forked_off(store):
-    client = swap_of(caches[store.cache]).client
+    client = adapter_of(caches[store.cache]).client
     client.get("unknown")
     connection = client.connection_pool._used[-1]
     connection.pid -= 1
@@ -81,7 +81,7 @@ def test_a_connection_is_not_used_in_a_process_that_was_forked_off(store):
 
 @pytest.mark.stores("cache", cache=("redis", "django_redis"))
 def test_the_pool_is_asked_for_a_connection_once(store, monkeypatch):
-    client = swap_of(caches[store.cache]).client
+    client = adapter_of(caches[store.cache]).client
     client.get("unknown")
     pool = client.connection_pool._pool
     monkeypatch.setattr(pool, "get_connection", lambda *rest: pytest.fail("asked again"))
@@ -94,7 +94,7 @@ class TimeLimit(BaseException):
 
 @pytest.mark.stores("cache", cache=("redis", "django_redis"))
 def test_an_answer_that_nobody_waited_for_is_no_answer_to_the_next_command(store, monkeypatch):
-    client = swap_of(caches[store.cache]).client
+    client = adapter_of(caches[store.cache]).client
     for _ in range(2):
         with monkeypatch.context() as patch:
             patch.setattr(client, "parse_response", raise_time_limit)
@@ -110,7 +110,7 @@ def raise_time_limit(*arguments, **options):
 @pytest.mark.stores("cache", cache=("redis", "django_redis"))
 @pytest.mark.parametrize("where", ["_connections._is_open", "Connection.should_reconnect"])
 def test_a_time_limit_costs_the_pool_no_connection(store, monkeypatch, where):
-    client = swap_of(caches[store.cache]).client
+    client = adapter_of(caches[store.cache]).client
     pool = client.connection_pool
     assert client.echo("own") == b"own"
     lent = len(pool._in_use_connections)  # with the one that lies there
@@ -125,7 +125,7 @@ def test_a_time_limit_costs_the_pool_no_connection(store, monkeypatch, where):
 
 @pytest.mark.stores("cache", cache=("redis", "django_redis"))
 def test_a_connection_that_was_not_greeted_to_the_end_is_not_used(store, monkeypatch):
-    client = swap_of(caches[store.cache]).client
+    client = adapter_of(caches[store.cache]).client
     client.connection_pool.disconnect()
     with monkeypatch.context() as patch:
         patch.setattr(Connection, "read_response", raise_time_limit)
@@ -137,7 +137,7 @@ def test_a_connection_that_was_not_greeted_to_the_end_is_not_used(store, monkeyp
 
 @pytest.mark.stores("cache", cache=("redis", "django_redis"))
 def test_a_connection_is_kept_while_an_older_error_is_handled(store):
-    client = swap_of(caches[store.cache]).client
+    client = adapter_of(caches[store.cache]).client
     try:
         raise LookupError
     except LookupError:
@@ -183,7 +183,7 @@ def test_a_site_that_has_chosen_its_connections_has_them(store, chosen):
     settings = copy.deepcopy(caches.settings[store.cache]) | chosen
     with override_settings(CACHES={**caches.settings, store.cache: settings}):
         cache = caches[store.cache]
-        client = swap_of(cache).client
+        client = adapter_of(cache).client
         assert client.connection_pool is cache._cache._get_connection_pool(write=True)
         for _ in range(3):
             assert client.get("unknown") is None

@@ -18,7 +18,7 @@ from django.test import override_settings
 
 from dj_sessions.backends import cached_db, db
 from dj_sessions.exceptions import UpdateError
-from dj_sessions.storage.caches import swap_of
+from dj_sessions.storage.caches import adapter_of
 from dj_sessions.storage.copies.copies import HIDDEN
 from tests.contract.moments import after, before
 from tests.counters import round_trips, statements
@@ -293,7 +293,7 @@ def test_a_generation_that_began_between_reading_the_row_and_copying_it(store, k
 def test_a_generation_that_another_client_wrote_is_the_generation(store, key, reopen):
     """After a change of the client or of its serializer the same word has other bytes."""
     cache, name = caches[store.cache], f"{cached_db.KEY_PREFIX}.generation"
-    swap, raw = swap_of(cache), pickle.dumps("of another client", 0)
+    swap, raw = adapter_of(cache), pickle.dumps("of another client", 0)
     if store.cache in ("redis", "django_redis"):
         swap.client.set(swap.name(name), raw)
     elif store.cache == "default":
@@ -309,7 +309,7 @@ def test_a_generation_that_another_client_wrote_is_the_generation(store, key, re
 def test_an_ended_session_can_be_told_from_one_that_was_never_copied(store, key, reopen):
     """The mark stays, so that who is still reading the row leaves no copy behind."""
     reopen(key).flush()
-    swap = swap_of(caches[store.cache])
+    swap = adapter_of(caches[store.cache])
     assert swap.decode(swap.read(f"{cached_db.KEY_PREFIX}{key}.voucher")) == "ended"
     assert caches[store.cache].get(f"{cached_db.KEY_PREFIX}{key}") is None
 
@@ -379,7 +379,7 @@ def test_a_serializer_may_return_text(store, key, reopen, evict, decoded):
 def test_a_voucher_that_cannot_be_read_counts_as_none(store, key, reopen):
     voucher = f"{cached_db.KEY_PREFIX}{key}.voucher"
     if store.cache in ("redis", "django_redis"):
-        swap = swap_of(caches[store.cache])
+        swap = adapter_of(caches[store.cache])
         swap.client.set(swap.name(voucher), b"\x80no pickle", ex=60)
     else:
         caches[store.cache].set(voucher, ["no", "text"], 60)

@@ -13,7 +13,7 @@ from django.core.signing import TimestampSigner, b64_encode
 from django.test import override_settings
 
 from dj_sessions._codec import log_rate
-from dj_sessions.storage.caches import swap_of
+from dj_sessions.storage.caches import adapter_of
 from tests.contract.visits import visit
 
 LOGGER = "django.security.SuspiciousSession"
@@ -156,7 +156,7 @@ def test_an_error_of_the_cache_is_no_corruption_though_it_is_a_value_error(
     store, save, reopen, caplog, error
 ):
     key = save(colour="green")
-    adapter = type(swap_of(caches[store.cache]))
+    adapter = type(adapter_of(caches[store.cache]))
     with (
         mock.patch.object(adapter, "read", side_effect=error),
         pytest.raises(type(error), match=str(error)),

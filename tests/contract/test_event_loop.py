@@ -13,10 +13,10 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.db.backends.utils import CursorWrapper
 
 from dj_sessions.middleware import SessionMiddleware
-from dj_sessions.storage.caches.locmem import LocMemSwap
+from dj_sessions.storage.caches.locmem import LocMemAdapter
 from tests.contract import traffic as file_traffic
 from tests.contract.visits import pass_through
-from tests.counters import LOCAL_SWAP_METHODS, thread_hops
+from tests.counters import LOCAL_ADAPTER_METHODS, thread_hops
 
 pytestmark = pytest.mark.modes("async")
 
@@ -33,8 +33,8 @@ def storage_calls(store):
     if store.cache == "default":
         for name in ("add", "get", "set", "delete", "has_key"):
             yield LocMemCache, name
-        for name in LOCAL_SWAP_METHODS:
-            yield LocMemSwap, name
+        for name in LOCAL_ADAPTER_METHODS:
+            yield LocMemAdapter, name
     if store.kind == "file":
         # Every opening, renaming and removing of a file passes the first, whatever calls it.
         yield file_traffic, "note_file"

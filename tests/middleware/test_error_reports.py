@@ -11,7 +11,7 @@ from django.views import debug
 from django.views.debug import SafeExceptionReporterFilter
 
 from dj_sessions.middleware import SessionMiddleware
-from dj_sessions.storage.caches.locmem import LocMemSwap
+from dj_sessions.storage.caches.locmem import LocMemAdapter
 from tests.middleware.serving import serve, stored
 
 #: The newest Django wants the settings of mails in another way, which the oldest does not know.
@@ -106,7 +106,7 @@ def test_the_key_is_in_no_frame_of_the_store(mailed, monkeypatch):
         raise ConnectionError("gone")
 
     key = stored()
-    monkeypatch.setattr(LocMemSwap, "swap", gone)
+    monkeypatch.setattr(LocMemAdapter, "replace", gone)
     said = mailed(boom_in_the_store, SessionMiddleware, in_cookie("sessionid")(key))
     assert key not in said
     assert "ConnectionError" in said

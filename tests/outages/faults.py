@@ -27,15 +27,15 @@ from pymemcache.exceptions import MemcacheServerError
 from redis.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from dj_sessions.storage.caches.locmem import LocMemSwap
-from tests.counters import LOCAL_SWAP_METHODS
+from dj_sessions.storage.caches.locmem import LocMemAdapter
+from tests.counters import LOCAL_ADAPTER_METHODS
 from tests.stores import Store
 
 #: What every error here says, by which a test knows it.
 WORDS = "a fault on purpose"
 
 LOCMEM = {
-    LocMemSwap: LOCAL_SWAP_METHODS,
+    LocMemAdapter: LOCAL_ADAPTER_METHODS,
     LocMemCache: ("get", "set", "add", "delete", "has_key"),
 }
 #: The calls that change names, which may have been done although they report a failure.

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import marshal
-import warnings
-from typing import Any, Final, NamedTuple
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar, Final
 from weakref import proxy
-
-from django.core.cache import BaseCache
-from django.core.cache.backends.base import (
-    CacheKeyWarning,
-    InvalidCacheKey,
-    memcache_key_warnings,
-)
 
 from dj_sessions._codec import signed_text
 from dj_sessions._codec.payloads import UNREADABLE_PICKLE
 from dj_sessions.storage.caches import snapshot
+from dj_sessions.storage.caches.made_names import Names
+from dj_sessions.storage.caches.names import full_name
 
 #: So that no other text that the site signs is a digest.
 SALT: Final = "dj_sessions.copies"
 
 
-class Names(NamedTuple):
-    """The cache keys of a copy, of its voucher and of the generation: see ``_copies.py``."""
-
-    copy: str
-    voucher: str
-    generation: str
-
-
-class CacheSwap:
+class CacheAdapter:
     """An adapter handles entries as *raw* values: what the cache stores, or a copy of it that
     later changes cannot reach.
     """
+
+    #: Whether it compares and writes in one step, for all processes.
+    atomic: ClassVar[bool] = False
 
     #: What reading raises for what cannot be decoded; empty where it is decoded later.
     unreadable: tuple[type[Exception], ...] = UNREADABLE_PICKLE
@@ -61,63 +51,88 @@ class CacheSwap:
 
     # One entry
 
-    def read(self, key: str) -> Any:
-        """Return the raw value under ``key``, or None."""
-        data = self.cache.get(key)
+    def read(self, name: str) -> Any:
+        """Return the raw value under ``name``, or None."""
+        data = self.cache.get(name)
         return None if data is None else self.encode(data)
 
-    def holds(self, key: str) -> bool:
-        """Tell whether anything is stored under ``key``."""
-        return bool(self.cache.has_key(key))
+    def holds(self, name: str) -> bool:
+        """Return whether anything is stored under ``name``."""
+        return bool(self.cache.has_key(name))
 
-    def insert(self, key: str, raw: Any, age: int | None) -> bool:
+    def insert(self, name: str, raw: Any, age: int | None) -> bool:
         """Store ``raw`` for ``age`` seconds (None: for ever) where there is nothing.
 
-        Tell whether it did.
+        Return whether it did.
         """
-        return bool(self.cache.add(key, self.decode(raw), age))
+        return bool(self.cache.add(name, self.decode(raw), age))
 
-    def swap(self, key: str, raw: Any, expected: Any, age: int) -> bool:
-        """Store ``raw`` over ``expected`` (None: over anything); tell whether it did."""
-        current = self.read(key)
+    def replace(self, name: str, raw: Any, expected: Any, age: int) -> bool:
+        """Store ``raw`` over ``expected`` (None: over anything); return whether it did."""
+        current = self.read(name)
         if current is None or not (expected is None or snapshot.is_same(expected, current)):
             return False
-        self.cache.set(key, self.decode(raw), age)
+        self.cache.set(name, self.decode(raw), age)
         return True
 
-    def remove(self, key: str) -> bool:
-        """Forget what is stored; tell whether there was anything, as far as the cache says."""
-        removed: Any = self.cache.delete(key)
-        return removed is None or bool(removed)
+    def remove(self, name: str, expected: Any = None) -> bool:
+        """Delete what is stored if it is ``expected`` (None: anything); return whether it was.
 
-    def take(self, key: str, expected: Any) -> bool:
-        """Forget what is stored if it is ``expected``; tell whether it was."""
-        current = self.read(key)
-        return _is_expected(current, expected) and self.remove(key)
+        Some caches do not say whether there was anything: then there was.
+        """
+        if expected is not None and not snapshot.is_expected(self.read(name), expected):
+            return False
+        removed: Any = self.cache.delete(name)
+        return removed is None or bool(removed)
 
     # An entry, and what it leaves behind when it moves
 
-    def read_either(self, key: str, lead: str) -> tuple[Any, Any]:
-        """Return the raw value under ``key``, and where there is none that under ``lead``."""
-        raw = self.read(key)
+    def read_either(self, name: str, lead: str) -> tuple[Any, Any]:
+        """Return the raw value under ``name``, and where there is none that under ``lead``."""
+        raw = self.read(name)
         return raw, self.read(lead) if raw is None else None
 
-    def move(self, key: str, expected: Any, lead: str, raw: Any, age: int) -> bool:
-        """Forget what is stored under ``key`` if it is ``expected`` (None: anything).
+    def move(self, name: str, expected: Any, lead: str, raw: Any, age: int) -> bool:
+        """Delete what is stored under ``name`` if it is ``expected`` (None: anything).
 
         Store ``raw`` under ``lead`` then; return whether it did.
         """
         # First, as it counts for nothing while the entry is there: what fails has then changed
         # nothing. And only once: whoever comes second shall not hide the lead of the first.
         self.cache.add(lead, self.decode(raw), age)
-        return self.remove(key) if expected is None else self.take(key, expected)
+        return self.remove(name, expected)
 
-    # A copy with its voucher
+    # Several entries
+
+    def read_many(self, names: Collection[str]) -> list[Any]:
+        """Return the raw values under ``names``, in their order, None where there is nothing."""
+        found = self.cache.get_many(names)
+        return [self.encode(found[name]) if name in found else None for name in names]
+
+    def write_if(
+        self, conditions: Mapping[str, Any], entries: Mapping[str, Any], age: int | None
+    ) -> bool:
+        """Store all ``entries`` if under each name of ``conditions`` is what they say.
+
+        None stands for nothing there. Return whether the entries were stored. Entries with a
+        condition are stored last, which matters to readers where it is not one step.
+        """
+        current = self.read_many(conditions) if conditions else []
+        if not all(map(snapshot.is_expected, current, conditions.values())):
+            return False
+        for name in conditions_last(conditions, entries):
+            self.cache.set(name, self.decode(entries[name]), age)
+        return True
+
+    def forget(self, names: Collection[str]) -> None:
+        """Delete what is stored under ``names``; raises if the cache did not do it."""
+        self.cache.delete_many(names)
+
+    # To go: what copies used before
 
     def read_copy(self, names: Names) -> list[Any]:
         """Return the raw values under all three names, or None."""
-        found = self.cache.get_many(names)
-        return [self.encode(found[name]) if name in found else None for name in names]
+        return self.read_many(names)
 
     def write_copy(
         self, names: Names, entries: tuple[Any, Any, Any], expected: Any, age: int
@@ -128,9 +143,9 @@ class CacheSwap:
         """
         copy, voucher, generation = entries
         _, present, word = self.read_copy(names)
-        if not _is_expected(word, generation):
+        if not snapshot.is_expected(word, generation):
             return None
-        if not _is_expected(present, expected):
+        if not snapshot.is_expected(present, expected):
             return False
         self.cache.set(names.copy, self.decode(copy), age)
         self.cache.set(names.voucher, self.decode(voucher), age)
@@ -149,32 +164,9 @@ class CacheSwap:
         return [make(names.copy), voucher, make(names.generation)]
 
 
-def _is_expected(current: Any, expected: Any) -> bool:
-    if current is None or expected is None:
-        return current is expected
-    return snapshot.is_same(expected, current)
-
-
-def full_name(cache: Any, name: str) -> Any:
-    """Return the name as the cache has it; what it has against that, it says without the name."""
-    kind = cache.__class__  # and not type(), which of a weak reference is another
-    if kind.make_and_validate_key is not BaseCache.make_and_validate_key:
-        return cache.make_and_validate_key(name)
-    full = cache.make_key(name)
-    if kind.validate_key is BaseCache.validate_key:
-        for objection in memcache_key_warnings(full):
-            warnings.warn(_without(full, objection), CacheKeyWarning, stacklevel=2)
-        return full
-    try:
-        cache.validate_key(full)
-    except InvalidCacheKey as error:
-        raise InvalidCacheKey(_without(full, str(error))) from None
-    return full
-
-
-def _without(name: str, text: str) -> str:
-    """Return ``text`` without the name of a session's entry: it has the session key in it."""
-    return text.replace(repr(name), "the name of a session").replace(name, "…")
+def conditions_last(conditions: Mapping[str, Any], entries: Mapping[str, Any]) -> list[str]:
+    """Return the names of ``entries``, those that have a condition of their own at the end."""
+    return sorted(entries, key=lambda name: name in conditions)
 
 
 def digest(content: bytes) -> str:

@@ -2,50 +2,86 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from dj_sessions.storage.caches import snapshot
-from dj_sessions.storage.caches.any import CacheSwap, Names, digest, full_name
+from dj_sessions.storage.caches.any import CacheAdapter, digest
+from dj_sessions.storage.caches.made_names import Names
+from dj_sessions.storage.caches.names import full_name
 
 
-class LocMemSwap(CacheSwap):
-    """Compares and writes under the lock; the raw values are the pickles in the cache."""
+class LocMemAdapter(CacheAdapter):
+    """Compares and writes under the lock; the raw values are the pickles in the cache.
 
+    It is atomic for all processes: no other one has these entries.
+    """
+
+    atomic = True
     unreadable = ()
 
     def fingerprint(self, raw: bytes) -> str:
         return digest(raw)
 
-    def read(self, key: str) -> Any:
-        name = full_name(self.cache, key)
+    def read(self, name: str) -> Any:
+        full = full_name(self.cache, name)
         with self.cache._lock:
-            return self._used(name)
+            return self._used(full)
 
-    def swap(self, key: str, raw: Any, expected: Any, age: int) -> bool:
-        name = full_name(self.cache, key)
+    def replace(self, name: str, raw: Any, expected: Any, age: int) -> bool:
+        full = full_name(self.cache, name)
         with self.cache._lock:
-            current = self._current(name)
-            if current is None or not (expected is None or snapshot.is_same(expected, current)):
+            if not self._is_there(full, expected):
                 return False
-            self.cache._set(name, raw, age)
+            self.cache._set(full, raw, age)
             return True
 
-    def take(self, key: str, expected: Any) -> bool:
-        name = full_name(self.cache, key)
+    def remove(self, name: str, expected: Any = None) -> bool:
+        full = full_name(self.cache, name)
         with self.cache._lock:
-            current = self._current(name)
-            if current is None or not snapshot.is_same(expected, current):
-                return False
-            self.cache._delete(name)
-            return True
+            return self._is_there(full, expected) and bool(self.cache._delete(full))
 
-    def move(self, key: str, expected: Any, lead: str, raw: Any, age: int) -> bool:
-        moved = self.remove(key) if expected is None else self.take(key, expected)
+    def move(self, name: str, expected: Any, lead: str, raw: Any, age: int) -> bool:
+        moved = self.remove(name, expected)
         if moved:
-            name = full_name(self.cache, lead)
+            full = full_name(self.cache, lead)
             with self.cache._lock:
-                self.cache._set(name, raw, age)
+                self.cache._set(full, raw, age)
         return moved
+
+    def read_many(self, names: Collection[str]) -> list[Any]:
+        full = [full_name(self.cache, name) for name in names]
+        with self.cache._lock:
+            return [self._used(name) for name in full]
+
+    def write_if(
+        self, conditions: Mapping[str, Any], entries: Mapping[str, Any], age: int | None
+    ) -> bool:
+        expected = {full_name(self.cache, name): raw for name, raw in conditions.items()}
+        written = {full_name(self.cache, name): raw for name, raw in entries.items()}
+        with self.cache._lock:
+            current = map(self._current, expected)
+            if not all(map(snapshot.is_expected, current, expected.values())):
+                return False
+            for full, raw in written.items():
+                self.cache._set(full, raw, age)
+            return True
+
+    def _used(self, full: str) -> Any:
+        """Return what there is, which is then the last to be forgotten when the cache is full."""
+        current = self._current(full)
+        if current is not None:
+            self.cache._cache.move_to_end(full, last=False)
+        return current
+
+    def _is_there(self, full: str, expected: Any) -> bool:
+        current = self._current(full)
+        return current is not None and (expected is None or snapshot.is_same(expected, current))
+
+    def _current(self, full: str) -> Any:
+        return None if self.cache._has_expired(full) else self.cache._cache[full]
+
+    # To go: what copies used before
 
     def read_copy(self, names: Names) -> list[Any]:
         full = self.full(names)
@@ -71,13 +107,3 @@ class LocMemSwap(CacheSwap):
             if self._current(voucher) not in keep:
                 self.cache._set(voucher, mark, age)
             self.cache._delete(copy)
-
-    def _used(self, name: str) -> Any:
-        """Return what there is, which is then the last to be forgotten when the cache is full."""
-        current = self._current(name)
-        if current is not None:
-            self.cache._cache.move_to_end(name, last=False)
-        return current
-
-    def _current(self, name: str) -> Any:
-        return None if self.cache._has_expired(name) else self.cache._cache[name]

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Names(NamedTuple):
+    """The cache keys of a copy, of its voucher and of the generation: see ``copies.py``."""
+
+    copy: str
+    voucher: str
+    generation: str
 
 
 class MadeNames:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.utils.functional import cached_property
 
 from dj_sessions.storage.caches import snapshot
-from dj_sessions.storage.caches.any import CacheSwap, Names, full_name
+from dj_sessions.storage.caches.any import CacheAdapter, conditions_last
+from dj_sessions.storage.caches.made_names import Names
+from dj_sessions.storage.caches.names import full_name
 
 #: Each attempt fails because somebody else's mark was stored, so a few may follow each other.
 MARK_ATTEMPTS: Final = 16
@@ -22,7 +25,7 @@ class MemcachedEntry:
     version: Any = None
 
 
-class MemcachedSwap(CacheSwap):
+class MemcachedAdapter(CacheAdapter):
     """The server compares numbers; what we wrote ourselves has none, and is read again.
 
     Each command goes to the client of its key's server. What stands before these gives a server
@@ -30,51 +33,52 @@ class MemcachedSwap(CacheSwap):
     in the end has another one do its work: an outage would end sessions, and a logout be lost.
     """
 
+    atomic = True
+
     def encode(self, value: Any) -> MemcachedEntry:
         return MemcachedEntry(snapshot.take(value))
 
     def decode(self, raw: MemcachedEntry) -> Any:
         return snapshot.restore(raw.pickled)
 
-    def read(self, key: str) -> MemcachedEntry | None:
-        name = self._name(key)
-        return self._entry(self._node(name).gets(name))
+    def read(self, name: str) -> MemcachedEntry | None:
+        full = self._full(name)
+        return self._entry(self._node(full).gets(full))
 
-    def holds(self, key: str) -> bool:
-        return self.read(key) is not None
+    def holds(self, name: str) -> bool:
+        return self.read(name) is not None
 
-    def insert(self, key: str, raw: MemcachedEntry, age: int | None) -> bool:
-        return self._store("add", key, raw, age)
+    def insert(self, name: str, raw: MemcachedEntry, age: int | None) -> bool:
+        return self._store("add", name, raw, age)
 
-    def swap(
-        self, key: str, raw: MemcachedEntry, expected: MemcachedEntry | None, age: int
+    def replace(
+        self, name: str, raw: MemcachedEntry, expected: MemcachedEntry | None, age: int | None
     ) -> bool:
         if expected is None:
-            return self._store("replace", key, raw, age)
+            return self._store("replace", name, raw, age)
         if expected.version is None:
-            current = self.read(key)
+            current = self.read(name)
             if current is None or not snapshot.is_same(expected.pickled, current.pickled):
                 return False
             expected = current
-        return self._store("cas", key, raw, age, expected.version)
+        return self._store("cas", name, raw, age, expected.version)
 
-    def take(self, key: str, expected: MemcachedEntry) -> bool:
-        return self.swap(key, expected, expected, 0)
+    def remove(self, name: str, expected: MemcachedEntry | None = None) -> bool:
+        if expected is not None:
+            return self.replace(name, expected, expected, 0)
+        full = self._full(name)
+        return bool(self._node(full).delete(full, noreply=False))
 
     def move(
-        self, key: str, expected: MemcachedEntry | None, lead: str, raw: MemcachedEntry, age: int
+        self, name: str, expected: MemcachedEntry | None, lead: str, raw: MemcachedEntry, age: int
     ) -> bool:
-        name, timeout = self._name(lead), self.cache.get_backend_timeout(age)
+        full, timeout = self._full(lead), self.cache.get_backend_timeout(age)
         # Without waiting for an answer, on which nothing depends.
-        self._node(name).add(name, self.decode(raw), expire=timeout, noreply=True)
-        return self.remove(key) if expected is None else self.take(key, expected)
+        self._node(full).add(full, self.decode(raw), expire=timeout, noreply=True)
+        return self.remove(name, expected)
 
-    def remove(self, key: str) -> bool:
-        name = self._name(key)
-        return bool(self._node(name).delete(name, noreply=False))
-
-    def read_copy(self, names: Names) -> list[Any]:
-        full, found = self.full(names), {}
+    def read_many(self, names: Collection[str]) -> list[Any]:
+        full, found = [self._full(name) for name in names], {}
         wanted: dict[Any, list[Any]] = {}
         for name in full:
             wanted.setdefault(self._node(name), []).append(name)
@@ -82,53 +86,46 @@ class MemcachedSwap(CacheSwap):
             found.update(node.gets_many(there))
         return [self._entry(found.get(name)) for name in full]
 
-    def write_copy(
-        self, names: Names, entries: tuple[Any, Any, Any], expected: Any, age: int
-    ) -> bool | None:
-        # Nobody believes a copy that does not fit the voucher. Whether the generation is the
-        # present one is not asked: if not, nobody believes it either.
-        copy, voucher, _ = entries
-        self._store("set", names.copy, copy, age)
+    def write_if(
+        self, conditions: Mapping[str, Any], entries: Mapping[str, Any], age: int | None
+    ) -> bool:
+        """Store the entries one by one: each is compared and stored in one step, all are not.
+
+        The entries without a condition of their own come first, so that they are there when one
+        with a condition is. What is asked of an entry that is not stored is not asked.
+        """
+        return all(
+            self._write(name, entries[name], name in conditions, conditions.get(name), age)
+            for name in conditions_last(conditions, entries)
+        )
+
+    def _write(self, name: str, raw: Any, is_asked: bool, expected: Any, age: int | None) -> bool:
+        if not is_asked:
+            return self._store("set", name, raw, age)
         if expected is None:
-            return self.insert(names.voucher, voucher, age)
-        return self.swap(names.voucher, voucher, expected, age)
+            return self.insert(name, raw, age)
+        return self.replace(name, raw, expected, age)
 
-    def void_copy(self, names: Names, mark: Any, age: int, keep: tuple[Any, ...] = ()) -> None:
-        if keep:
-            self._mark_unless_kept(names.voucher, mark, age, keep)
-        else:
-            self._store("set", names.voucher, mark, age)
-        self.remove(names.copy)
-
-    def _mark_unless_kept(self, key: str, mark: Any, age: int, keep: tuple[Any, ...]) -> None:
-        if not any(self._mark(key, mark, age, keep) for _ in range(MARK_ATTEMPTS)):
-            raise ConnectionError(f"Memcached refused {MARK_ATTEMPTS} times to store a mark")
-
-    def _mark(self, key: str, mark: Any, age: int, keep: tuple[Any, ...]) -> bool:
-        """Store ``mark``; tell whether it is there, or something to keep, and nothing between."""
-        current = self.read(key)
-        if current is None:
-            return self.insert(key, mark, age)
-        if any(snapshot.is_same(entry.pickled, current.pickled) for entry in keep):
-            return True
-        return self.swap(key, mark, current, age)
+    def forget(self, names: Collection[str]) -> None:
+        for name in names:
+            self.remove(name)
 
     def _store(
-        self, verb: str, key: str, raw: MemcachedEntry, age: int | None, *version: Any
+        self, verb: str, name: str, raw: MemcachedEntry, age: int | None, *version: Any
     ) -> bool:
-        name, timeout = self._name(key), self.cache.get_backend_timeout(age)
-        store = getattr(self._node(name), verb)
-        return bool(store(name, self.decode(raw), *version, expire=timeout, noreply=False))
+        full, timeout = self._full(name), self.cache.get_backend_timeout(age)
+        store = getattr(self._node(full), verb)
+        return bool(store(full, self.decode(raw), *version, expire=timeout, noreply=False))
 
-    def _name(self, key: str) -> Any:
-        return full_name(self.cache, key)
+    def _full(self, name: str) -> Any:
+        return full_name(self.cache, name)
 
-    def _node(self, name: Any) -> Any:
-        """Return the client of the server that ``name`` belongs to, whether it answers or not."""
+    def _node(self, full: Any) -> Any:
+        """Return the client of the server that ``full`` belongs to, whether it answers or not."""
         clients = self.cache._cache.clients
         if len(clients) == 1:  # to hash takes longer than the server does
             return next(iter(clients.values()))
-        return clients[self._servers.get_node(name)]
+        return clients[self._servers.get_node(full)]
 
     @cached_property
     def _servers(self) -> Any:
@@ -142,3 +139,36 @@ class MemcachedSwap(CacheSwap):
     def _entry(self, answer: tuple[Any, Any] | None) -> MemcachedEntry | None:
         data, version = answer or (None, None)
         return None if data is None else MemcachedEntry(snapshot.take(data), version)
+
+    # To go: what copies used before
+
+    def write_copy(
+        self, names: Names, entries: tuple[Any, Any, Any], expected: Any, age: int
+    ) -> bool | None:
+        # Nobody believes a copy that does not fit the voucher. Whether the generation is the
+        # present one is not asked: if not, nobody believes it either.
+        copy, voucher, _ = entries
+        self._store("set", names.copy, copy, age)
+        if expected is None:
+            return self.insert(names.voucher, voucher, age)
+        return self.replace(names.voucher, voucher, expected, age)
+
+    def void_copy(self, names: Names, mark: Any, age: int, keep: tuple[Any, ...] = ()) -> None:
+        if keep:
+            self._mark_unless_kept(names.voucher, mark, age, keep)
+        else:
+            self._store("set", names.voucher, mark, age)
+        self.remove(names.copy)
+
+    def _mark_unless_kept(self, key: str, mark: Any, age: int, keep: tuple[Any, ...]) -> None:
+        if not any(self._mark(key, mark, age, keep) for _ in range(MARK_ATTEMPTS)):
+            raise ConnectionError(f"Memcached refused {MARK_ATTEMPTS} times to store a mark")
+
+    def _mark(self, key: str, mark: Any, age: int, keep: tuple[Any, ...]) -> bool:
+        """Store ``mark``; return whether it is there, or something to keep, and nothing between."""
+        current = self.read(key)
+        if current is None:
+            return self.insert(key, mark, age)
+        if any(snapshot.is_same(entry.pickled, current.pickled) for entry in keep):
+            return True
+        return self.replace(key, mark, current, age)

@@ -17,8 +17,15 @@ def restore(taken: bytes) -> Any:
 
 
 def is_same(one: bytes, other: bytes) -> bool:
-    """Tell whether two copies hold the same data.
+    """Return whether two copies hold the same data.
 
     Values that cannot be compared have equal pickles; equal values may have different ones.
     """
     return one == other or bool(restore(one) == restore(other))
+
+
+def is_expected(current: bytes | None, expected: bytes | None) -> bool:
+    """Return whether ``current`` holds what is ``expected``; None: that there is nothing."""
+    if current is None or expected is None:
+        return current is expected
+    return is_same(expected, current)
