@@ -90,7 +90,7 @@ class AbstractBaseSession(DjangoAbstractBaseSession):
 
     def get_decoded(self) -> dict[str, Any]:
         """Return the data of this session; none of a row that only leads to its new key."""
-        if forwards.is_forward_text(self.session_data):
+        if forwards.found_in(self.session_data) is not None:
             return {}
         data: dict[str, Any] = self.get_session_store_class()().decode(self.session_data)
         return data

@@ -225,7 +225,7 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
 
 
 def _is_session(session: Any) -> bool:
-    """Tell whether ``request.session`` is one, and not removed or replaced by something else."""
+    """Return whether ``request.session`` is one, and not removed or replaced by something else."""
     return hasattr(session, "accessed")
 
 
@@ -241,15 +241,15 @@ def _came_late(session: Any) -> bool:
 
 
 def _is_made_in_memory(store: Any) -> bool:
-    """Tell whether making a session is Django's or our own work, which asks no store."""
+    """Return whether making a session is Django's or our own work, which asks no store."""
     made_by = str(getattr(store.__init__, "__module__", ""))
     return made_by.startswith(("dj_sessions.", "django.contrib.sessions."))
 
 
 def _is_at_home_in_the_loop(session: Any) -> bool:
-    """Tell whether the async methods of ``session`` are to be called one by one."""
+    """Return whether the async methods of ``session`` are to be called one by one."""
     if isinstance(session, Twinned):
-        return session._async_overrides or not session.blocking
+        return session._is_awaited or not session._blocks
     return type(session).save is SessionBase.save  # it has async methods alone
 
 

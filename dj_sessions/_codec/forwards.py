@@ -53,16 +53,16 @@ def make(old: str, new: str, user: object = None) -> str:
     return MARK + signed_text.sign(_masked(text.encode(), old), SALT)
 
 
-def is_forward_text(payload: object) -> bool:
-    """Return whether a text stands in the place of a session's payload."""
-    return isinstance(payload, str) and payload.startswith(MARK)
+def found_in(payload: object) -> str | None:
+    """Return the text of a forward that stands in the place of a session's payload, if one does."""
+    return payload if isinstance(payload, str) and payload.startswith(MARK) else None
 
 
 def target(old: str, text: str | None) -> Target | None:
     """Return where a forward leads, or None if it is none, forged or too old."""
-    if text is None or not is_forward_text(text):
+    if found_in(text) is None:
         return None
-    signed = text.removeprefix(MARK)
+    signed = str(text).removeprefix(MARK)
     try:
         plain = _masked(signed_text.unsign(signed, SALT), old).decode()
     except (signing.BadSignature, ValueError):

@@ -6,7 +6,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from dj_sessions.storage.base import Record
+from dj_sessions.storage.base import Commit, Record
 
 
 class Origin(NamedTuple):
@@ -44,15 +44,6 @@ class LoadedData(dict[str, Any]):
 def plain(data: dict[str, Any]) -> dict[str, Any]:
     """Return what a cache shall pickle: Django's own engine may read it without this package."""
     return dict(data) if type(data) is LoadedData else data
-
-
-class Commit:
-    """The end of somebody's transaction: called when it is committed, and never otherwise."""
-
-    is_done = False
-
-    def __call__(self) -> None:
-        self.is_done = True
 
 
 class Uncommitted(NamedTuple):

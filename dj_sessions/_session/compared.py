@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+from django.utils import timezone
+
 from dj_sessions._codec import forwards, signed_text
-from dj_sessions._session.baseline import Baseline, Commit, LoadedData, Origin
-from dj_sessions._session.contention import Attempts, Turn, turn
+from dj_sessions._session.baseline import Baseline, LoadedData, Origin
+from dj_sessions._session.contention import Attempts, Turn, first_turn, turn_after_others
 from dj_sessions._session.merge import LOGIN, changes, take_over
-from dj_sessions._session.modes import Mode, finish, in_sync
-from dj_sessions._session.shared_names import share
-from dj_sessions._session.twins import driven
-from dj_sessions._session.verbs import StorageVerbs
+from dj_sessions._session.modes import Mode
+from dj_sessions._session.session import SessionBase
+from dj_sessions._session.twins import operation
 from dj_sessions.exceptions import UpdateError
-from dj_sessions.storage.base import Record
+from dj_sessions.storage import Record, Storage
 
 #: A key may have changed again; who is led on and on is led nowhere.
 FORWARDS: Final = 16
@@ -29,26 +30,23 @@ class Found(NamedTuple):
     record: Record
     data: dict[str, Any] | None
 
-    forward: str | None = None
-
     @property
     def is_forward(self) -> bool:
         """Whether it is no session, but leads to where that is."""
-        return self.forward is not None
+        return self.record.forward is not None
 
 
-class ComparedSession(StorageVerbs):
+class ComparedSession(SessionBase):
     """A session whose data has a baseline: the record that it came from, wherever it came from.
 
     The record is both what a save expects to find and the base of the merge when it finds
     something else. Data without a baseline, as after ``clear()``, replaces whatever is stored.
     """
 
+    _storage: Storage
     _baseline: Baseline | None = None
     #: The record that was read last, until its data is in the session.
     _last_read: Origin | None = None
-    #: What the store has just written inside somebody's transaction counts from then on.
-    _commit: Commit | None = None
 
     def clear(self) -> None:
         super().clear()
@@ -74,7 +72,6 @@ class ComparedSession(StorageVerbs):
         """Return ``data`` with the note that ``record`` is its baseline."""
         self._loaded_baseline()  # of what is there already; the note is for what comes next
         self._last_read = origin = Origin(key, record)
-        data = share(data)
         return LoadedData(data, origin) if type(data) is dict else data
 
     def _note_loaded(self) -> None:
@@ -86,48 +83,62 @@ class ComparedSession(StorageVerbs):
         super()._assigned(*keys)
         self._baseline_of(self._session_cache).assigned.update(keys)
 
+    # Records
+
+    async def _make_record(self, mode: Mode, data: dict[str, Any]) -> Record:
+        """Return what to store for ``data``."""
+        raise NotImplementedError
+
+    def _decoded(self, record: Record) -> dict[str, Any] | None:
+        """Return the data of ``record``, a new copy each time; None if it is corrupt."""
+        raise NotImplementedError
+
+    async def _is_over(self, mode: Mode, record: Record, data: dict[str, Any]) -> bool:
+        """Return whether a session that was read has ended, where the data alone tells."""
+        if record.modified is None:
+            return False
+        return await self._end_of(mode, record.modified, data) <= timezone.now()
+
     # Saving
 
     async def _save_new(self, mode: Mode, key: str, data: dict[str, Any]) -> bool:
         """Store the session under a new key; return False if the key is taken."""
-        record = await mode(self._record, self._arecord, data)
-        if not await mode(self._insert, self._ainsert, key, record):
+        storage = self._storage
+        record = await self._make_record(mode, data)
+        if not await mode(storage.insert, storage.ainsert, key, record):
             return False
         self._baseline = Baseline(data, key, Record(record.payload))
         return True
 
     async def _save_over(self, mode: Mode, key: str, data: dict[str, Any]) -> None:
         """Store the session over what it was loaded from, or over what others made of that."""
-        mine = await turn(mode, key, self._may_wait)
+        turn = first_turn(key)
+        if turn is None:
+            turn = await turn_after_others(mode, key, self._storage.may_wait)
         try:
-            await self._save_in_turn(mode, key, data, mine)
+            await self._save_in_turn(mode, key, data, turn)
         finally:
-            mine.leave()
+            if turn is not None:
+                turn.leave()
 
-    async def _save_in_turn(self, mode: Mode, key: str, data: dict[str, Any], mine: Turn) -> None:
-        baseline, attempts = self._baseline_of(data), Attempts()
-        expected = await self._swappable(mode, key, baseline.latest)
-        if expected is not None and mine.is_behind(expected.payload):
+    async def _save_in_turn(
+        self, mode: Mode, key: str, data: dict[str, Any], turn: Turn | None
+    ) -> None:
+        storage, baseline = self._storage, self._baseline_of(data)
+        expected, attempts = baseline.latest, None
+        if turn is not None and expected is not None and turn.is_behind(expected.payload):
             key, expected = await self._catch_up(mode, key, baseline)
         while True:
             baseline.start_saving()
-            if mode is in_sync:
-                record = self._record(data)
-                replaced = self._replace(key, record, expected)
-            else:
-                record = await self._arecord(data)
-                replaced = await self._areplace(key, record, expected)
-            if replaced:
-                baseline.saved(Record(record.payload), self._commit)
-                mine.stored(record.payload)
-                return
-            mine.goes_on()
-            await attempts.failed(mode)  # before reading: what was read long ago has changed again
+            record = await self._make_record(mode, data)
+            if await mode(storage.replace, storage.areplace, key, record, expected):
+                break
+            attempts = attempts or Attempts()
+            await attempts.failed(mode, turn)  # before reading: what was read has changed again
             key, expected = await self._catch_up(mode, key, baseline, record)
-
-    async def _swappable(self, mode: Mode, key: str, baseline: Record | None) -> Record | None:
-        """Return what the store can compare with, in place of what was loaded."""
-        return baseline
+        baseline.saved(Record(record.payload), storage.commit)
+        if turn is not None:
+            turn.stored = record.payload
 
     async def _catch_up(
         self, mode: Mode, key: str, baseline: Baseline, attempted: Record | None = None
@@ -170,35 +181,27 @@ class ComparedSession(StorageVerbs):
         for _ in range(FORWARDS):
             if found is None or not found.is_forward:
                 return found
-            target = forwards.target(found.key, found.forward)
+            target = forwards.target(found.key, found.record.forward)
             if target is None:
                 return None
-            await self._prepare(mode, target.key)
             found = await self._stored_now(mode, target.key)
         return None
 
     async def _stored_now(self, mode: Mode, key: str) -> Found | None:
         """Return the session or the forward under ``key``, past any cache, or None."""
-        record = await mode(self._read_latest, self._aread_latest, key)
-        if record is None:
-            return None
-        forward = self._forward_in(record)
-        if forward is not None:
-            return Found(key, record, None, forward)
-        data = self._data(record)
-        return None if await self._expired(mode, record, data or {}) else Found(key, record, data)
-
-    async def _expired(self, mode: Mode, record: Record, data: dict[str, Any]) -> bool:
-        if mode is in_sync:
-            return self._has_expired(record, data)
-        return await self._ahas_expired(record, data)
+        storage = self._storage
+        record = await mode(storage.read_latest, storage.aread_latest, key)
+        if record is None or record.forward is not None:
+            return None if record is None else Found(key, record, None)
+        data = self._decoded(record)
+        return None if await self._is_over(mode, record, data or {}) else Found(key, record, data)
 
     def _has_login_of(self, baseline: Baseline | None, found: Found) -> bool:
         if baseline is None or baseline.committed is None or found.data is None:
             return False
         # A new hash says that the password has changed, unless SECRET_KEY has.
         names = LOGIN[:2] if signed_text.has_old_keys() else LOGIN
-        mine, theirs = self._data(baseline.committed) or {}, found.data
+        mine, theirs = self._decoded(baseline.committed) or {}, found.data
         same = all(mine.get(name) == theirs.get(name) for name in names)
         return same and mine.get(AUTHENTICATED) is not None
 
@@ -213,13 +216,13 @@ class ComparedSession(StorageVerbs):
         if baseline.committed is None or theirs is None:
             return
         # Of what was read: the text that it is expected to have cannot always be made again.
-        data, base = baseline.data, self._data(baseline.committed) or {}
+        data, base = baseline.data, self._decoded(baseline.committed) or {}
         mine = baseline.changes()
         unlike = changes(base, data) - mine
         if unlike:  # as objects perhaps: what counts is what the serializer gives back
             if attempted is None:
-                attempted = await mode(self._record, self._arecord, data)
-            mine |= unlike & changes(base, self._data(attempted) or {})
+                attempted = await self._make_record(mode, data)
+            mine |= unlike & changes(base, self._decoded(attempted) or {})
         take_over(data, base, theirs, self.resolve_conflict, mine)
 
     def resolve_conflict(self, name: str, base: Any, ours: Any, theirs: Any) -> Any:
@@ -233,20 +236,16 @@ class ComparedSession(StorageVerbs):
         """
         return ours
 
-    def refresh(self) -> None:
-        finish(self._refresh(in_sync))
+    @operation
+    async def refresh(self, mode: Mode) -> None:
+        """Take over what others have saved since this session was loaded; keep its own changes.
 
-    async def _refresh(self, mode: Mode) -> None:
+        Raises UpdateError if the session was ended meanwhile.
+        """
         if not hasattr(self, "_session_cache"):
             await mode(self._get_session, self._aget_session)
             return
         self.accessed = True
         key, baseline = self._session_key, self._baseline_of(self._session_cache)
         if key is not None and baseline.latest is not None:
-            await self._prepare(mode, key)
             await self._catch_up(mode, key, baseline)
-
-    arefresh = driven(refresh, _refresh)
-
-    async def _prepare(self, mode: Mode, key: str) -> None:
-        self._before_io(key) if mode is in_sync else await self._abefore_io(key)

@@ -35,8 +35,13 @@ class Attempts:
         self._pause = FIRST_PAUSE
         self._started = time.monotonic()
 
-    async def failed(self, mode: Mode) -> None:
-        """Note a write conflict and pause from the second on; raises SessionConflict in the end."""
+    async def failed(self, mode: Mode, turn: Turn | None = None) -> None:
+        """Note a write conflict and pause from the second on; raises SessionConflict in the end.
+
+        Those who wait for ``turn`` learn that whoever has it is still at it.
+        """
+        if turn is not None:
+            turn.signs += 1
         self._made += 1
         if time.monotonic() - self._started >= conf.SESSION_CONFLICT_TIMEOUT:
             raise SessionConflict(self._made)
@@ -48,105 +53,91 @@ class Attempts:
         await outside(mode, partial(time.sleep, seconds), partial(asyncio.sleep, seconds))
 
 
-class _Queue:
-    """Who waits for a session, the signs of life so far, and the payload that was stored last.
+class Turn:
+    """The right to save a session first, until ``leave()``: it goes from one saver to the next.
 
-    ``thread`` is where the first one came from.
+    ``stored`` is the payload that was stored last, ``signs`` are the signs of life so far, and
+    ``thread`` is where the saver came from whose turn it is.
     """
 
-    __slots__ = ("signs", "stored", "thread", "waiting")
-
-    def __init__(self) -> None:
-        self.thread = threading.get_ident()
-        self.waiting: deque[Future[None]] = deque()
-        self.signs = 0
-        self.stored: Any = None
-
-
-class Turn:
-    """The right to save a session first, until ``leave()``; ``None`` as queue: no right at all."""
-
-    __slots__ = ("_key", "_queue")
-
-    def __init__(self, key: str, queue: _Queue | None) -> None:
-        self._key = key
-        self._queue = queue
+    key = ""
+    thread = 0
+    signs = 0
+    stored: Any = None
+    waiting: deque[Future[None]]
 
     def is_behind(self, payload: Any) -> bool:
         """Return whether another saver of this process has just stored something else."""
-        stored = None if self._queue is None else self._queue.stored
-        return stored is not None and stored != payload
-
-    def goes_on(self) -> None:
-        """Have those who wait know that this saver is still at it."""
-        if self._queue is not None:
-            self._queue.signs += 1
-
-    def stored(self, payload: Any) -> None:
-        """Have those who wait know what they will find."""
-        if self._queue is not None:
-            self._queue.stored = payload
+        return self.stored is not None and self.stored != payload
 
     def leave(self) -> None:
         """Have the next one save."""
-        queue, self._queue = self._queue, None
-        if queue is None:
-            return
         with _turns.lock:
-            queue.signs += 1
-            if queue.waiting:
-                queue.thread = 0
-                queue.waiting.popleft().set_result(None)
-            elif _turns.queues.get(self._key) is queue:
-                del _turns.queues[self._key]
+            self.signs += 1
+            waiting = getattr(self, "waiting", None)
+            if waiting:
+                self.thread = 0
+                waiting.popleft().set_result(None)
+            elif _turns.taken.get(self.key) is self:
+                del _turns.taken[self.key]
 
 
 class _Turns:
-    """The queues of this process, by session key."""
+    """The turns of this process that somebody has, by session key."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.queues: dict[str, _Queue] = {}
+        self.taken: dict[str, Turn] = {}
 
 
 _turns = _Turns()
 
 
-async def turn(mode: Mode, key: str, may_wait: Callable[[], bool]) -> Turn:
-    """Return the turn to save the session under ``key``, after waiting for those before.
-
-    Whoever must not wait, as it may hold what another one waits for, has none.
-    """
-    if key in _turns.queues and not may_wait():
-        return Turn(key, None)
+def first_turn(key: str) -> Turn | None:
+    """Return the turn to save the session under ``key``; None if another saver has it."""
+    turn = Turn()
+    turn.key, turn.thread = key, threading.get_ident()
     with _turns.lock:
-        queue = _turns.queues.get(key)
-        if queue is None:
-            queue = _turns.queues[key] = _Queue()
-            return Turn(key, queue)
-        if mode is in_sync and queue.thread == threading.get_ident():
-            return Turn(key, None)  # called while it saves: to wait for itself would never end
+        return turn if _turns.taken.setdefault(key, turn) is turn else None
+
+
+async def turn_after_others(mode: Mode, key: str, may_wait: Callable[[], bool]) -> Turn | None:
+    """Return the turn after waiting for those before; None for whoever has to go on without.
+
+    That is whoever must not wait, as it may hold what another one waits for, and whoever has
+    waited without a sign of life.
+    """
+    if not may_wait():
+        return None
+    with _turns.lock:
+        turn = _turns.taken.get(key)
+        if turn is None:
+            turn = _turns.taken[key] = Turn()
+            turn.key, turn.thread = key, threading.get_ident()
+            return turn
+        if mode is in_sync and turn.thread == threading.get_ident():
+            return None  # called while it saves: to wait for itself would never end
         granted: Future[None] = Future()
-        queue.waiting.append(granted)
+        vars(turn).setdefault("waiting", deque()).append(granted)
     try:
         has_turn = await outside(
-            mode, partial(_wait, queue, granted), partial(_wait_in_loop, queue, granted)
+            mode, partial(_wait, turn, granted), partial(_wait_in_loop, turn, granted)
         )
     except BaseException:
-        if not _withdraw(queue, granted):
-            Turn(key, queue).leave()
+        if not _withdraw(turn, granted):
+            turn.leave()
         raise
-    if not has_turn and _withdraw(queue, granted):
-        return Turn(key, None)
+    if not has_turn and _withdraw(turn, granted):
+        return None
     if mode is in_sync:
-        queue.thread = threading.get_ident()
-    return Turn(key, queue)
+        turn.thread = threading.get_ident()
+    return turn
 
 
-def _wait(queue: _Queue, granted: Future[None]) -> bool:
+def _wait(turn: Turn, granted: Future[None]) -> bool:
     seen = -1
-    while seen != queue.signs:
-        seen = queue.signs
+    while seen != turn.signs:
+        seen = turn.signs
         try:
             granted.result(TURN_TIMEOUT)
         except FutureTimeoutError:
@@ -155,19 +146,19 @@ def _wait(queue: _Queue, granted: Future[None]) -> bool:
     return False
 
 
-async def _wait_in_loop(queue: _Queue, granted: Future[None]) -> bool:
+async def _wait_in_loop(turn: Turn, granted: Future[None]) -> bool:
     seen, coming = -1, asyncio.wrap_future(granted)
-    while seen != queue.signs and not coming.done():
-        seen = queue.signs
+    while seen != turn.signs and not coming.done():
+        seen = turn.signs
         await asyncio.wait([coming], timeout=TURN_TIMEOUT)
     return coming.done()
 
 
-def _withdraw(queue: _Queue, granted: Future[None]) -> bool:
+def _withdraw(turn: Turn, granted: Future[None]) -> bool:
     """Leave the queue; return False if the turn has just come."""
     with _turns.lock:
-        if granted in queue.waiting:
-            queue.waiting.remove(granted)
+        if granted in turn.waiting:
+            turn.waiting.remove(granted)
             return True
     return False
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from django.contrib.sessions.backends.base import SessionBase
 
-from dj_sessions._session.modes import Mode, finish, in_sync
-from dj_sessions._session.twins import after_load, driven_after_load
+from dj_sessions._session.modes import Mode
+from dj_sessions._session.twins import Twinned, after_load, operation_on_data
 
 _REQUIRED: Final = object()
 
 
-class SessionDictionary(SessionBase):
+class SessionDictionary(Twinned, SessionBase):
     """The dictionary methods, over ``_session``, and the test cookie.
 
     https://docs.djangoproject.com/en/stable/topics/http/sessions/#using-sessions-in-views
@@ -31,6 +31,7 @@ class SessionDictionary(SessionBase):
     def __getitem__(self, key: str) -> Any:
         return self._session[key]
 
+    @after_load
     def __setitem__(self, key: str, value: Any) -> None:
         """Set ``key`` to ``value``."""
         self._session[key] = value
@@ -50,26 +51,27 @@ class SessionDictionary(SessionBase):
     def __len__(self) -> int:
         return len(self._session)
 
+    @after_load
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value under ``key``, or ``default``."""
         return self._session.get(key, default)
 
+    @after_load
     def pop(self, key: str, default: Any = _REQUIRED) -> Any:
         """Remove ``key`` and return its value, or ``default``; raises KeyError without one."""
         if key in self._session:
             self._assigned(key)
         return self._session.pop(key, *(() if default is _REQUIRED else (default,)))
 
-    def setdefault(self, key: str, value: Any) -> Any:  # type: ignore[override]
+    @operation_on_data
+    async def setdefault(self, mode: Mode, key: str, value: Any) -> Any:
         """Return the value under ``key``, after setting it to ``value`` where there is none."""
-        return finish(self._setdefault(in_sync, key, value))
-
-    async def _setdefault(self, mode: Mode, key: str, value: Any) -> Any:
         if await mode(self.has_key, self.ahas_key, key):
             return self._session_cache[key]
         await mode(self.__setitem__, self.aset, key, value)
         return value
 
+    @after_load
     def update(  # type: ignore[override]
         self, dict_: Mapping[str, Any] | Iterable[tuple[str, Any]]
     ) -> None:
@@ -78,18 +80,22 @@ class SessionDictionary(SessionBase):
         self._session.update(values)
         self._assigned(*values)
 
+    @after_load
     def has_key(self, key: object) -> bool:
-        """Tell whether ``key`` is set."""
+        """Return whether ``key`` is set."""
         return key in self._session
 
+    @after_load
     def keys(self) -> KeysView[str]:  # type: ignore[override]
         """Return a view of the keys."""
         return self._session.keys()
 
+    @after_load
     def values(self) -> ValuesView[Any]:  # type: ignore[override]
         """Return a view of the values."""
         return self._session.values()
 
+    @after_load
     def items(self) -> ItemsView[str, Any]:  # type: ignore[override]
         """Return a view of the pairs of key and value."""
         return self._session.items()
@@ -100,36 +106,19 @@ class SessionDictionary(SessionBase):
         self.accessed = True
         self.modified = True
 
-    def set_test_cookie(self) -> None:
+    @operation_on_data
+    async def set_test_cookie(self, mode: Mode) -> None:
         """Set a value to look for in the next request, to learn whether cookies work."""
-        finish(self._set_test_cookie(in_sync))
-
-    async def _set_test_cookie(self, mode: Mode) -> None:
         name, value = self.TEST_COOKIE_NAME, self.TEST_COOKIE_VALUE
         await mode(self.__setitem__, self.aset, name, value)
 
-    def test_cookie_worked(self) -> bool:
-        """Tell whether the value of ``set_test_cookie()`` came back."""
-        return finish(self._test_cookie_worked(in_sync))
-
-    async def _test_cookie_worked(self, mode: Mode) -> bool:
+    @operation_on_data
+    async def test_cookie_worked(self, mode: Mode) -> bool:
+        """Return whether the value of ``set_test_cookie()`` came back."""
         value = await mode(self.get, self.aget, self.TEST_COOKIE_NAME)  # type: ignore[arg-type]
         return bool(value == self.TEST_COOKIE_VALUE)
 
+    @after_load
     def delete_test_cookie(self) -> None:
         """Remove the value of ``set_test_cookie()``; raises KeyError if there is none."""
         del self[self.TEST_COOKIE_NAME]
-
-    if not TYPE_CHECKING:  # the type stubs of Django declare these
-        aset = after_load(__setitem__)
-        aget = after_load(get)
-        apop = after_load(pop)
-        asetdefault = driven_after_load(setdefault, _setdefault)
-        aupdate = after_load(update)
-        ahas_key = after_load(has_key)
-        akeys = after_load(keys)
-        avalues = after_load(values)
-        aitems = after_load(items)
-        aset_test_cookie = driven_after_load(set_test_cookie, _set_test_cookie)
-        atest_cookie_worked = driven_after_load(test_cookie_worked, _test_cookie_worked)
-        adelete_test_cookie = after_load(delete_test_cookie)

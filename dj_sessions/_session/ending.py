@@ -1,4 +1,4 @@
-"""Expiry arithmetic: pure functions of the stored value, the time and the default age.
+"""When a session ends: pure functions of the stored value, the time and the default age.
 
 The stored value (``session["_session_expiry"]``) is a number of seconds after the last change,
 an ISO 8601 text for a fixed time, or missing. As in Django, 0 is "until the browser closes" for
@@ -67,20 +67,19 @@ def _check_comparable(moment: datetime, now: datetime) -> None:
         )
 
 
-def age(expiry: Expiry, modification: datetime, default_age: int, zone: tzinfo = UTC) -> int:
-    """Return the seconds from ``modification`` until the session expires."""
-    if not expiry:
-        return default_age
-    if isinstance(expiry, str | datetime):
-        return (_fixed(expiry, modification, zone) - modification) // timedelta(seconds=1)
-    return expiry  # type: ignore[return-value] # a float is kept as given, as in Django
-
-
 def date(expiry: Expiry, modification: datetime, default_age: int, zone: tzinfo = UTC) -> datetime:
-    """Return when the session expires, with a time zone if ``modification`` has one."""
-    if (isinstance(expiry, str) and expiry) or isinstance(expiry, datetime):
+    """Return when the session ends, with a time zone if ``modification`` has one."""
+    if isinstance(expiry, str | datetime) and expiry:
         return _fixed(expiry, modification, zone)
     return modification + timedelta(seconds=expiry or default_age)
+
+
+def age(expiry: Expiry, modification: datetime, default_age: int, zone: tzinfo = UTC) -> int:
+    """Return the seconds from ``modification`` until the session ends."""
+    if isinstance(expiry, str | datetime) and expiry:
+        left = date(expiry, modification, default_age, zone) - modification
+        return left // timedelta(seconds=1)
+    return expiry or default_age  # type: ignore[return-value] # a float is kept as given, as in Django
 
 
 def _fixed(expiry: str | datetime, like: datetime, zone: tzinfo) -> datetime:
@@ -98,5 +97,5 @@ def _fixed(expiry: str | datetime, like: datetime, zone: tzinfo) -> datetime:
 
 
 def at_browser_close(expiry: Expiry, default: bool) -> bool:
-    """Tell whether the cookie lasts until the browser closes."""
+    """Return whether the cookie lasts until the browser closes."""
     return default if expiry is None else expiry == 0

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from copy import copy
-from datetime import UTC, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta, tzinfo
+from typing import Any, Self
 
 from django.utils import timezone
 
 from dj_sessions._session import ending
 from dj_sessions._session.dictionary import SessionDictionary
-from dj_sessions._session.modes import Mode, finish, in_sync
-from dj_sessions._session.twins import after_load_in_thread, driven_after_load, twin_of
+from dj_sessions._session.modes import Mode
+from dj_sessions._session.twins import after_load_in_thread, operation_on_data, twin_of
 from dj_sessions.conf import conf
 
 
@@ -56,49 +55,27 @@ class SessionLifetime(SessionDictionary):
     async def _with_expiry(self, given: dict[str, Any]) -> dict[str, Any]:
         return given if "expiry" in given else {**given, "expiry": await self.aget(ending.KEY)}
 
-    async def _end_of(self, mode: Mode, modified: float, data: dict[str, Any]) -> datetime:
-        """Return when a session with ``data`` ends that was changed at ``modified`` (epoch)."""
-        terms = {
-            "modification": datetime.fromtimestamp(modified, UTC if conf.USE_TZ else None),
-            "expiry": data.get(ending.KEY),
-        }
+    async def _end_of(self, mode: Mode, modified: datetime, data: dict[str, Any]) -> datetime:
+        """Return when a session with ``data`` ends that was changed at ``modified``."""
         # An override may look at the data, which is not there yet: to load it would never end.
-        loaded = copy(self)
-        loaded._session_cache = data
+        loaded = self._with_data(data)
+        terms = {"modification": modified, "expiry": data.get(ending.KEY)}
         return await mode(loaded.get_expiry_date, loaded.aget_expiry_date, **terms)
 
-    def _usual_end(self, modified: float, data: dict[str, Any]) -> float | None:
-        """Return what ``_end_of()`` does, in seconds since the epoch, where a sum tells.
+    def _with_data(self, data: dict[str, Any]) -> Self:
+        """Return this session as it is when ``data`` has been loaded."""
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), _session_cache=data)
+        return other
 
-        None where the end is a date, or a subclass computes it in a way of its own.
-        """
-        expiry = data.get(ending.KEY)
-        if self._ends_as_usual() and (expiry is None or isinstance(expiry, int | float)):
-            return modified + (expiry or self.get_session_cookie_age())
-        return None
-
-    @classmethod
-    def _ends_as_usual(cls) -> bool:
-        """Tell whether no subclass computes expiries in a way of its own."""
-        ours = SessionLifetime
-        return (
-            cls.get_expiry_date is ours.get_expiry_date
-            and cls.get_expiry_age is ours.get_expiry_age
-            and cls.aget_expiry_date is ours.aget_expiry_date
-            and cls.aget_expiry_age is ours.aget_expiry_age
-            and cls.get_session_cookie_age is ours.get_session_cookie_age
-        )
-
-    def set_expiry(self, value: datetime | timedelta | int | None) -> None:
+    @operation_on_data
+    async def set_expiry(self, mode: Mode, value: datetime | timedelta | int | None) -> None:
         """Give this session an expiry of its own.
 
         An int is seconds after its last change, 0 until the browser closes; a datetime or a
         timedelta is a fixed time; None returns to the settings. Raises TypeError for anything
         else, ValueError for a time that cannot be compared with the site's.
         """
-        finish(self._set_expiry(in_sync, value))
-
-    async def _set_expiry(self, mode: Mode, value: datetime | timedelta | int | None) -> None:
         if value is None:
             await mode(self.pop, self.apop, ending.KEY, None)  # type: ignore[arg-type]
         else:
@@ -106,7 +83,7 @@ class SessionLifetime(SessionDictionary):
             await mode(self.__setitem__, self.aset, ending.KEY, stored)
 
     def get_expire_at_browser_close(self) -> bool:
-        """Tell whether the cookie lasts until the browser closes."""
+        """Return whether the cookie lasts until the browser closes."""
         return self._ends_at_browser_close(self.get(ending.KEY))
 
     @twin_of(get_expire_at_browser_close, after_load_in_thread)
@@ -115,6 +92,3 @@ class SessionLifetime(SessionDictionary):
 
     def _ends_at_browser_close(self, expiry: ending.Expiry) -> bool:
         return ending.at_browser_close(expiry, conf.SESSION_EXPIRE_AT_BROWSER_CLOSE)
-
-    if not TYPE_CHECKING:  # the type stubs of Django declare it
-        aset_expiry = driven_after_load(set_expiry, _set_expiry)

@@ -1,4 +1,4 @@
-"""The two modes of a body, and what steps it: see ``_twins.py`` for the rules."""
+"""The two modes of a body, and what steps it: see ``twins.py`` for the rules."""
 
 from __future__ import annotations
 
@@ -66,14 +66,27 @@ def finish(body: Coroutine[Any, Any, R]) -> R:
     """Return what ``body`` returns, without an event loop; it must be in sync mode."""
     answer = None
     while True:
-        is_done, result = _advance(body, answer)
-        if is_done:
-            return result  # type: ignore[no-any-return]
         try:
-            answer = result.sync()
+            waits = body.send(answer)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        _refuse_others(body, waits)
+        try:
+            answer = waits.sync()
         except BaseException:  # a time limit, or Ctrl-C: what the body holds is let go
             body.close()
             raise
+
+
+def _refuse_others(body: Coroutine[Any, Any, Any], waits: Any) -> None:
+    """Raise RuntimeError for a body that waits for anything but its turn."""
+    if isinstance(waits, _Outside):
+        return
+    body.close()
+    raise RuntimeError(
+        f"{body} waited in sync mode: a sync method that it calls is overridden "
+        "by a coroutine function. Override the method whose name starts with 'a' instead."
+    )
 
 
 def _advance(body: Coroutine[Any, Any, Any], answer: Any) -> tuple[bool, Any]:
@@ -82,13 +95,8 @@ def _advance(body: Coroutine[Any, Any, Any], answer: Any) -> tuple[bool, Any]:
         waits = body.send(answer)
     except StopIteration as stop:
         return True, stop.value
-    if isinstance(waits, _Outside):
-        return False, waits
-    body.close()
-    raise RuntimeError(
-        f"{body} waited in sync mode: a sync method that it calls is overridden "
-        "by a coroutine function. Override the method whose name starts with 'a' instead."
-    )
+    _refuse_others(body, waits)
+    return False, waits
 
 
 async def finish_in_loop(body: Coroutine[Any, Any, R], *, blocking: bool) -> R:

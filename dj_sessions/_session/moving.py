@@ -13,6 +13,7 @@ from dj_sessions._session.merge import ABSENT, LOGIN
 from dj_sessions._session.modes import Mode
 from dj_sessions._session.twins import in_thread
 from dj_sessions.exceptions import SessionConflict, SessionEnded, UpdateError
+from dj_sessions.storage import Record
 
 #: Django's name for what shows that a login is the user's latest: made of the password.
 LOGIN_HASH: Final = LOGIN[2]
@@ -26,18 +27,21 @@ class MovingSession(ComparedSession):
     #: The hash of the login that another request ended while this one changed its key.
     _ended_login: Any = ABSENT
 
+    def _note_forward(self, key: str, record: Record) -> None:
+        """Take note that the session asked for has moved to another key."""
+        self._was_moved, self._found_forward = True, Found(key, record, None)
+
     # Changing the key
 
     async def _leave_key(self, mode: Mode, key: str, baseline: Baseline | None) -> None:
         if self._deletes_its_own_way():
             await super()._leave_key(mode, key, baseline)
             return
-        await self._prepare(mode, key)
         new = self._session_key
         try:
             found = await self._move_from(mode, key, baseline)
         except SessionConflict:  # it is still under the old one; after another error, who knows
-            await mode(self._remove, self._aremove, new)
+            await mode(self._storage.remove, self._storage.aremove, new)
             self._session_key, self._baseline = key, baseline
             raise
         if found is not None and baseline is not None:
@@ -46,12 +50,12 @@ class MovingSession(ComparedSession):
 
     async def _move_from(self, mode: Mode, key: str, baseline: Baseline | None) -> Found | None:
         """Have ``key`` lead to the new one; return what others had stored under it meanwhile."""
-        latest = None if baseline is None else baseline.latest
-        expected = await self._swappable(mode, key, latest)
+        storage = self._storage
+        expected = None if baseline is None else baseline.latest
         user = self._session_cache.get(AUTHENTICATED)
         forward, attempts = forwards.make(key, self._session_key, user), Attempts()
         theirs = None
-        while not await mode(self._move, self._amove, key, expected, forward):
+        while not await mode(storage.move, storage.amove, key, expected, forward):
             await attempts.failed(mode)
             found = await self._current(mode, key, baseline)
             if found is None:
@@ -65,7 +69,7 @@ class MovingSession(ComparedSession):
 
     async def _go_along(self, mode: Mode, found: Found, baseline: Baseline | None) -> None:
         """Use the new key of another request that has changed it first, and brings the cookie."""
-        await mode(self._remove, self._aremove, self._session_key)
+        await mode(self._storage.remove, self._storage.aremove, self._session_key)
         self._session_key = found.key
         assert baseline is not None  # noqa: S101 # without one nobody is led on
         await self._merge(mode, baseline, found.data)
@@ -81,7 +85,7 @@ class MovingSession(ComparedSession):
         """Carry no login over to the new key that was ended under the old one."""
         if AUTHENTICATED not in self._session_cache:
             return
-        await mode(self._remove, self._aremove, self._session_key)
+        await mode(self._storage.remove, self._storage.aremove, self._session_key)
         self._session_key = None
         self._ended_login = self._session_cache.get(LOGIN_HASH)
 
@@ -107,12 +111,11 @@ class MovingSession(ComparedSession):
         elif key is None or self._deletes_its_own_way():
             await super()._end_loaded(mode, baseline)
         else:
-            await self._prepare(mode, key)
             await self._end_as_it_is(mode, key, baseline)
         self._was_moved = False
 
     async def _end_as_it_is(self, mode: Mode, key: str, baseline: Baseline | None) -> None:
-        if await mode(self._remove, self._aremove, key):
+        if await mode(self._storage.remove, self._storage.aremove, key):
             return
         found = await self._stored_now(mode, key)
         if found is None or not found.is_forward:
@@ -120,24 +123,23 @@ class MovingSession(ComparedSession):
         if not await mode(self._is_login_stale, self._ais_login_stale, baseline):
             await self._end_moved(mode, found)
 
+    @in_thread
     def _is_login_stale(self, baseline: Baseline | None) -> bool:
         """Return whether what was loaded is a login of before a change of the password.
 
         Django flushes such a session. The login that has moved is the one of the new password.
         """
         loaded = None if baseline is None else baseline.committed
-        return loaded is not None and logins.is_stale(self._data(loaded) or {})
-
-    _ais_login_stale = in_thread(_is_login_stale)
+        return loaded is not None and logins.is_stale(self._decoded(loaded) or {})
 
     async def _end_moved(self, mode: Mode, forward: Found) -> None:
         """End the login that was moved: the visitor has logged out under the old key."""
-        target = forwards.target(forward.key, forward.forward)
+        target = forwards.target(forward.key, forward.record.forward)
         found = await self._led_on(mode, forward)
         if target is None or target.user is None or found is None:
             return
         if (found.data or {}).get(AUTHENTICATED) == target.user:
-            await mode(self._remove, self._aremove, found.key)
+            await mode(self._storage.remove, self._storage.aremove, found.key)
 
     def _came_late(self) -> bool:
         """Return whether this anonymous session would take the place of one whose key has changed.

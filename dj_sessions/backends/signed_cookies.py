@@ -6,15 +6,14 @@ https://docs.djangoproject.com/en/stable/topics/http/sessions/#using-cookie-base
 from __future__ import annotations
 
 import logging
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from django.utils import timezone
 
 from dj_sessions._codec import payloads, signed_text
-from dj_sessions._session.modes import Mode, finish, in_sync
-from dj_sessions._session.shared_names import share
-from dj_sessions._session.twins import driven
+from dj_sessions._session.modes import Mode
+from dj_sessions._session.twins import operation
 from dj_sessions.backends.base import SessionBase
 from dj_sessions.conf import conf
 from dj_sessions.storage.clearing import ForgottenPurge, Purge
@@ -42,35 +41,29 @@ class SessionStore(SessionBase):
     def _validate_session_key(self, key: object) -> bool:
         return isinstance(key, str) and len(key) >= 8
 
-    def load(self) -> dict[str, Any]:
+    @operation
+    async def load(self, mode: Mode) -> dict[str, Any]:
         """Return the data that the key holds; nothing if it is forged, corrupt or too old."""
-        return finish(self._load(in_sync))
-
-    async def _load(self, mode: Mode) -> dict[str, Any]:
         self.accessed = True
         text = self._session_key
         report = payloads.report_forgery
         data = payloads.decode(text, self.serializer, SALT, report=report) if text else None
-        if data is None or await self._has_expired(mode, signed_text.signed_at(text), data):
+        if text is None or data is None or await self._is_over(mode, text, data):
             self._session_key = None
             return {}
-        return share(data)
+        return data
 
-    async def _has_expired(self, mode: Mode, signed: int, data: dict[str, Any]) -> bool:
-        usual = self._usual_end(signed, data)
-        if usual is not None:
-            return timezone.now().timestamp() > usual
+    async def _is_over(self, mode: Mode, text: str, data: dict[str, Any]) -> bool:
+        signed = datetime.fromtimestamp(signed_text.signed_at(text), UTC if conf.USE_TZ else None)
         return timezone.now() > await self._end_of(mode, signed, data)
 
     def create(self) -> None:
         """Have the cookie set; there is nothing to reserve."""
         self.modified = True
 
-    def save(self, must_create: bool = False) -> None:
+    @operation
+    async def save(self, mode: Mode, must_create: bool = False) -> None:
         """Put the data into the key, for the cookie that the response sets."""
-        finish(self._save(in_sync))
-
-    async def _save(self, mode: Mode, must_create: bool = False) -> None:
         await mode(self._get_session, self._aget_session)
         self._session_key = self._get_session_key()
         self.modified = True
@@ -81,10 +74,6 @@ class SessionStore(SessionBase):
                 len(self._session_key or ""),
                 COOKIE_LIMIT,
             )
-
-    if not TYPE_CHECKING:  # the type stubs of Django declare these
-        aload = driven(load, _load)
-        asave = driven(save, _save)
 
     def refresh(self) -> None:
         """Read the cookie, unless it has been read: others' cookies are in other browsers."""

@@ -1,52 +1,61 @@
-"""``StoredSession``: the lifecycle once, over five storage verbs.
+"""``StoredSession``: a session that a storage keeps. Every engine but the signed cookies is one.
 
-A store implements the verbs and nothing else. *Not found* is None or False; what is broken
-raises the store's own error, which nobody turns into "no session".
-
-=====================================  ======  =================================================
-``_read(key)``                         Record  None: unknown, expired or malformed
-``_insert(key, record)``               bool    False: the key is taken
-``_replace(key, record, expected)``    bool    False: changed or gone since ``expected``
-``_remove(key)``                       bool    False: there was nothing
-``_purge(now, batch)``                 int     how many expired sessions it removed
-=====================================  ======  =================================================
-
-Around them: ``_holds(key)`` answers ``exists()``, ``_read_latest(key)`` reads past any cache,
-``_take(key, expected)`` removes only what is as expected, ``_move(key, expected, forward)`` puts a
-forward in its place. ``_record(data)`` makes the record to store, ``_data(record)`` reads it. The
-async twin of each follows by itself: one thread hop, unless the store writes its own.
+An engine gives it a storage: ``get_storage()``. What Django documents as hooks stays here; what is
+read and written, and how it is compared, is the storage's. See ``dj_sessions.storage``.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 from time import sleep
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from django.utils import timezone
+from django.utils.functional import cached_property
 
+from dj_sessions._codec import payloads
 from dj_sessions._session import keys
-from dj_sessions._session.compared import Found
 from dj_sessions._session.merge import ABSENT
-from dj_sessions._session.modes import Mode, finish, in_sync
+from dj_sessions._session.modes import Mode
 from dj_sessions._session.moving import MovingSession
-from dj_sessions._session.twins import driven, in_thread
+from dj_sessions._session.session import SessionBase
+from dj_sessions._session.twins import in_thread, operation
 from dj_sessions.exceptions import CreateError, InvalidSessionKey, UpdateError
-from dj_sessions.storage.base import Record
-from dj_sessions.storage.clearing import PURGE_BATCH, Purge, VerbPurge
+from dj_sessions.storage import Record, Storage
+from dj_sessions.storage.clearing import Purge
 
-__all__ = ["ABSENT", "Record", "StoredSession"]
+__all__ = ["ABSENT", "Record", "Storage", "StoredSession"]
 
 #: A second collision of 165 random bits is no coincidence: the store refuses everything.
 CREATE_ATTEMPTS: Final = 4
 
 
 class StoredSession(MovingSession):
-    """A session that a store keeps: the lifecycle that Django documents."""
+    """A session that a storage keeps: the lifecycle that Django documents."""
 
     #: The key that was given and cannot be one.
     _refused_key: object = None
+    #: All that waits is the storage's.
+    blocking = False
+
+    def get_storage(self) -> Storage:
+        """Return the storage of this session; asked once, when it is first needed."""
+        kind = type(self)
+        raise NotImplementedError(
+            f"{kind.__module__}.{kind.__qualname__} must provide get_storage()"
+        )
+
+    @cached_property
+    def _storage(self) -> Storage:  # type: ignore[override]
+        return self.get_storage()
+
+    @property
+    def _is_awaited(self) -> bool:
+        return self._async_overrides or self._storage.async_native
+
+    @property
+    def _blocks(self) -> bool:
+        return self.blocking or self._storage.blocking
 
     def _set_session_key(self, value: str | None) -> None:
         super()._set_session_key(value)
@@ -56,47 +65,60 @@ class StoredSession(MovingSession):
     def _validate_session_key(self, key: object) -> bool:
         return super()._validate_session_key(key) and keys.fits_every_store(str(key))
 
+    # Records
+
+    async def _make_record(self, mode: Mode, data: dict[str, Any]) -> Record:
+        modified = timezone.now()
+        expiry = await mode(self.get_expiry_date, self.aget_expiry_date, modification=modified)
+        return Record(self.encode(data), expiry, modified)
+
+    def _decoded(self, record: Record) -> dict[str, Any] | None:
+        data = record.data
+        if data is not None:
+            return data
+        if type(self).decode is not SessionBase.decode:
+            return self.decode(record.payload)
+        return payloads.decode(record.payload, self.serializer, self.key_salt, self._place)
+
     # Reading
 
-    def exists(self, session_key: str) -> bool:
-        return finish(self._exists(in_sync, session_key))
-
-    async def _exists(self, mode: Mode, session_key: str | None) -> bool:
+    @operation
+    async def exists(self, mode: Mode, session_key: str) -> bool:
+        """Return whether a session is stored under ``session_key``."""
         if session_key is None or not self._validate_session_key(session_key):
             return False
-        await self._prepare(mode, session_key)
-        return await mode(self._holds, self._aholds, session_key)
+        return await mode(self._storage.holds, self._storage.aholds, session_key)
 
-    def load(self) -> dict[str, Any]:
-        return finish(self._load(in_sync))
-
-    async def _load(self, mode: Mode) -> dict[str, Any]:
+    @operation
+    async def load(self, mode: Mode) -> dict[str, Any]:
+        """Return the stored data; where there is none, an empty dictionary, and drop the key."""
         self.accessed = True
-        key = self._session_key
-        record = None
+        key, record = self._session_key, None
         if key is not None:
-            await self._prepare(mode, key)
-            record = self._read(key) if mode is in_sync else await self._aread(key)
-        forward = None if record is None else self._forward_in(record)
-        if key is not None and record is not None and forward is not None:
-            self._was_moved, self._found_forward = True, Found(key, record, None, forward)
-            record = None
-        data = {} if record is None else self._data(record) or {}
-        if record is None or await self._expired(mode, record, data):
+            storage = self._storage
+            record = await mode(storage.read, storage.aread, key)
+        if key is None or record is None:
             self._session_key = None
             return {}
-        if mode is in_sync:
-            self._loaded(record, data)
-        else:
-            await self._aloaded(record, data)
+        if record.forward is not None:
+            self._note_forward(key, record)
+            self._session_key = None
+            return {}
+        data = self._decoded(record) or {}
+        if await self._is_over(mode, record, data):
+            self._session_key = None
+            return {}
         return self._came_from(key, record, data)
 
     # Creating and saving
 
-    def create(self) -> None:
-        finish(self._create(in_sync))
+    @operation
+    async def create(self, mode: Mode) -> None:
+        """Store this session under a new key.
 
-    async def _create(self, mode: Mode) -> None:
+        Raises SessionEncodeError for a value that cannot be stored, RuntimeError if the storage
+        refuses each new key, and ValueError if a subclass makes one that cannot be a key.
+        """
         self._refuse_ended_login()
         before = self._session_key, self._baseline
         try:
@@ -125,58 +147,53 @@ class StoredSession(MovingSession):
             f"{CREATE_ATTEMPTS} random ones. It is likely that the cache is unavailable."
         )
 
-    def save(self, must_create: bool = False) -> None:
-        finish(self._save(in_sync, must_create))
+    @operation
+    async def save(self, mode: Mode, must_create: bool = False) -> None:
+        """Store the data: under a new key with ``must_create``, else over what is there.
 
-    async def _save(self, mode: Mode, must_create: bool = False) -> None:
+        Raises CreateError if the new key is taken, UpdateError if nothing is there any more,
+        SessionEncodeError for a value that cannot be stored, and SessionConflict if others changed
+        the session during each attempt.
+        """
         if self._session_key is None:
-            if must_create and self._refused_key is not None:
-                raise InvalidSessionKey(
-                    keys.why_refused(self._refused_key, is_custom=self._makes_own_keys())
-                )
+            self._refuse_refused_key(must_create)
             await mode(self.create, self.acreate)
             return
-        if mode is in_sync:
-            data = self._get_session(no_load=must_create)
-        else:
-            data = await self._aget_session(no_load=must_create)
-        if self._session_key is None:
+        data = await mode(self._get_session, self._aget_session, no_load=must_create)
+        key = self._session_key
+        if key is None:
             raise UpdateError("There is no session under this key; it may have expired.")
-        await self._prepare(mode, self._session_key)
         if not must_create:
-            await self._save_over(mode, self._session_key, data)
-        elif not await self._save_new(mode, self._session_key, data):
+            await self._save_over(mode, key, data)
+        elif not await self._save_new(mode, key, data):
             raise CreateError("The session key is taken.")
+
+    def _refuse_refused_key(self, must_create: bool) -> None:
+        if must_create and self._refused_key is not None:
+            why = keys.why_refused(self._refused_key, is_custom=self._makes_own_keys())
+            raise InvalidSessionKey(why)
 
     # Ending
 
-    def delete(self, session_key: str | None = None) -> None:
-        finish(self._delete(in_sync, session_key))
-
-    async def _delete(self, mode: Mode, session_key: str | None = None) -> None:
+    @operation
+    async def delete(self, mode: Mode, session_key: str | None = None) -> None:
+        """Remove the session under ``session_key``, its own by default."""
         key = self._session_key if session_key is None else session_key
         if key is not None and self._validate_session_key(key):
-            await self._prepare(mode, key)
-            await mode(self._remove, self._aremove, key)
+            await mode(self._storage.remove, self._storage.aremove, key)
 
     def _deletes_its_own_way(self) -> bool:
-        ours = StoredSession.delete, StoredSession.adelete
+        ours = StoredSession.delete, StoredSession.adelete  # type: ignore[attr-defined]
         return (type(self).delete, type(self).adelete) != ours
 
     @classmethod
+    @in_thread
     def clear_expired(cls) -> None:
-        for batch in cls._start_purge(timezone.now()).batches(PURGE_BATCH):
+        """Remove the sessions that have expired; does nothing where the storage does it."""
+        for batch in cls._start_purge(timezone.now()).batches():
             sleep(batch.pause)
 
     @classmethod
     def _start_purge(cls, now: datetime) -> Purge:
         """Return a run over the sessions that had expired at ``now``."""
-        return VerbPurge(partial(cls._purge, now))
-
-    if not TYPE_CHECKING:  # the type stubs of Django declare these
-        aexists = driven(exists, _exists)
-        aload = driven(load, _load)
-        acreate = driven(create, _create)
-        asave = driven(save, _save)
-        adelete = driven(delete, _delete)
-        aclear_expired = classmethod(in_thread(clear_expired.__func__))
+        return cls().get_storage().start_purge(now)

@@ -1,1 +1,8 @@
-"""Where sessions are kept. A storage knows no session, no request and no setting of a cookie."""
+"""Where sessions are kept. A storage knows no session, no request and no setting of a cookie.
+
+``Storage`` is the contract, ``Record`` what it takes and gives; each folder implements it.
+"""
+
+from dj_sessions.storage.base import Commit, Record, Storage
+
+__all__ = ["Commit", "Record", "Storage"]

@@ -220,13 +220,13 @@ def test_nothing_of_a_queue_is_left(key, reopen):
     session = reopen(key)
     session.set("mine", 1)
     session.save()
-    assert key not in contention._turns.queues
+    assert key not in contention._turns.taken
 
 
 @pytest.mark.modes("async")
 def test_a_saver_that_is_cancelled_while_it_waits_leaves_the_queue(store, key, monkeypatch):
     monkeypatch.setattr(contention, "TURN_TIMEOUT", 60)
-    queue = contention._turns.queues.setdefault(key, contention._Queue())
+    queue = contention._turns.taken.setdefault(key, contention.Turn())
     queue.thread = 0
 
     async def wait_in_vain():
@@ -238,7 +238,7 @@ def test_a_saver_that_is_cancelled_while_it_waits_leaves_the_queue(store, key, m
     async_to_sync(wait_in_vain)()
     assert not queue.waiting
     contention.Turn(key, queue).leave()
-    assert key not in contention._turns.queues
+    assert key not in contention._turns.taken
 
 
 def test_a_process_that_ends_while_a_saver_pauses_leaves_no_queue(
@@ -252,4 +252,4 @@ def test_a_process_that_ends_while_a_saver_pauses_leaves_no_queue(
     session.set("mine", 1)
     with pytest.raises(SystemExit):
         session.save()
-    assert key not in contention._turns.queues
+    assert key not in contention._turns.taken

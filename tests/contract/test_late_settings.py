@@ -10,7 +10,7 @@ from django.core.signing import JSONSerializer
 from django.test import AsyncRequestFactory, RequestFactory, override_settings
 
 from dj_sessions.middleware import SessionMiddleware
-from dj_sessions.storage.rows.prepared import _prepared
+from dj_sessions.storage.rows.prepared import _rows
 from tests.contract.visits import make_view
 
 
@@ -136,7 +136,7 @@ def test_times_have_the_zone_that_the_settings_say_now(store, save, reopen):
     key = save(colour="green")
     for use_tz in (True, False, True):
         caches[store.cache].delete(f"{store.SessionStore.cache_key_prefix}{key}")
-        _prepared.cache_clear()
+        _rows.cache_clear()
         with override_settings(USE_TZ=not use_tz):
             reopen(save(colour="red")).get("colour")
         with override_settings(USE_TZ=use_tz):

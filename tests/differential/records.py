@@ -12,7 +12,7 @@ from django.core import signing
 from django.core.cache import caches
 from django.db import connection
 
-from dj_sessions._codec.forwards import is_forward_text
+from dj_sessions._codec.forwards import found_in
 
 
 class Records:
@@ -71,7 +71,7 @@ class Records:
             return {
                 key: self._decoded(data) | {"until": str(end)}
                 for key, data, end in cursor
-                if not is_forward_text(data)  # which are ours
+                if found_in(data) is None  # which are ours
             }
 
     def _decoded(self, payload: str, salt: str = "SessionStore") -> dict[str, Any]:

@@ -19,7 +19,7 @@ from django.db import connections
 from django.test import modify_settings
 
 from dj_sessions.storage.rows.comparable import keeps_payloads
-from dj_sessions.storage.rows.prepared import _prepared
+from dj_sessions.storage.rows.prepared import _rows
 from tests.modes import Mode
 
 
@@ -89,7 +89,7 @@ def counting_changed_rows(store: Any, monkeypatch: Any) -> Iterator[None]:
 
     def forget() -> None:
         connection.close()
-        for function in (_prepared, keeps_payloads):
+        for function in (_rows, keeps_payloads):
             function.cache_clear()
 
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "client_flag", 0)

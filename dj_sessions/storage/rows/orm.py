@@ -46,7 +46,10 @@ class RowRecord(Record):
 
 def loaded_from(row: Any) -> RowRecord | None:
     """Return the record of a row, None of none."""
-    return RowRecord(row.session_data, row.expire_date, instance=row) if row else None
+    if not row:
+        return None
+    payload = row.session_data
+    return RowRecord(payload, row.expire_date, forward=forwards.found_in(payload), instance=row)
 
 
 def manager_of(model: Any) -> Any:
@@ -73,17 +76,15 @@ def finds_every_row(manager: Any) -> bool:
 class Rows:
     """The rows of a model in one database: those that the model's manager finds."""
 
-    __slots__ = ("_connection", "_model", "_using")
-
-    def __init__(self, model: type[Model], connection: BaseDatabaseWrapper) -> None:
+    def __init__(self, model: type[Model], using: str) -> None:
         self._model: Any = model
-        self._connection = connection
-        self._using = connection.alias
+        #: The alias of the database.
+        self.using = using
 
     @property
-    def using(self) -> str:
-        """The alias of the database."""
-        return self._using
+    def _connection(self) -> BaseDatabaseWrapper:
+        """The connection of this thread."""
+        return connections[self.using]
 
     def instance(self, key: str | None, now: datetime, *, lock: bool = False) -> Any:
         """Return the row of a live session, or None; with ``lock``, as the last save left it."""
@@ -110,11 +111,11 @@ class Rows:
         return self.find(key, now, lock=lock)
 
     def is_taken(self, key: str) -> bool:
-        """Tell whether there is a row, also one that the model's manager hides."""
+        """Return whether there is a row, also one that the model's manager hides."""
         return self._base_rows().filter(session_key=key).exists()  # as the database compares keys
 
     def was_overtaken(self, error: OperationalError) -> bool:
-        """Tell whether a statement failed as others changed the row, and can be sent again."""
+        """Return whether a statement failed as others changed the row, and can be sent again."""
         return is_overtaken(error) and not is_inside(self._connection)
 
     def is_done(self, change: Callable[[], bool]) -> bool:
@@ -129,11 +130,11 @@ class Rows:
     def insert(self, instance: Any) -> None:
         """Insert a row; raises IntegrityError, also if its key is taken."""
         watched = save_is_watched(self._model)
-        with transaction.atomic(using=self._using) if watched else savepoint(self._connection):
-            instance.save(force_insert=True, using=self._using)
+        with transaction.atomic(using=self.using) if watched else savepoint(self._connection):
+            instance.save(force_insert=True, using=self.using)
 
     def replace(self, key: str, instance: Any, expected: str | None, now: datetime) -> bool:
-        """Update the row that has the payload ``expected``; tell whether there was one.
+        """Update the row that has the payload ``expected``; return whether there was one.
 
         With None: whatever it has, if its session is live at ``now``.
         """
@@ -143,20 +144,20 @@ class Rows:
             with savepoint(self._connection):
                 return _update(same, **columns(instance)) > 0
         if watched and self._can_swap(same):
-            replaced = Swap(instance, same, _condition(expected, now)).save(self._using)
+            replaced = Swap(instance, same, _condition(expected, now)).save(self.using)
             if replaced is not None:
                 return replaced
             SAVING_PAST_THE_ORM.add(self._model)
-        with transaction.atomic(using=self._using):
+        with transaction.atomic(using=self.using):
             is_same = _is_same(self._hold(key), expected, now)
             if is_same and watched:
-                instance.save(force_update=True, using=self._using)
+                instance.save(force_update=True, using=self.using)
             elif is_same:
                 _update(self._stored(key), **columns(instance))
             return is_same
 
     def _can_swap(self, same: QuerySet[Any] | None) -> bool:
-        """Tell whether the UPDATE of the ORM can compare."""
+        """Return whether the UPDATE of the ORM can compare."""
         if self._model in SAVING_PAST_THE_ORM:
             return False
         return same is not None or (
@@ -172,7 +173,7 @@ class Rows:
         return rows.filter(**_condition(expected, now)) if is_of_one_table(rows) else None
 
     def _keeps_payloads(self) -> bool:
-        is_kept = keeps_payloads(self._model, self._using, self._connection.vendor)
+        is_kept = keeps_payloads(self._model, self.using, self._connection.vendor)
         return is_kept and not load_is_heard(self._model)
 
     def _hold(self, key: str) -> Any:
@@ -183,7 +184,7 @@ class Rows:
         else:
             # Locks on every database. SQLite's lock has to be taken by the first statement.
             table = self._model._meta.get_field("expire_date").model  # maybe that of a parent
-            same = table._base_manager.using(self._using).filter(session_key=key)
+            same = table._base_manager.using(self.using).filter(session_key=key)
             _update(same, expire_date=F("expire_date"))
         return next(iter(rows), None)
 
@@ -200,7 +201,7 @@ class Rows:
         """
         if self.goes_unseen():
             with breaking(self._connection):
-                return bool(self._found(key)._raw_delete(self._using))
+                return bool(self._found(key)._raw_delete(self.using))
         equals_others = own_key and self._connection.vendor == "mysql"
         is_looked_for = equals_others or self._is_looked_for()
         row = self._found(key).first() if is_looked_for else self._model(session_key=key)
@@ -211,8 +212,8 @@ class Rows:
         same = self._comparing(key, expected, now)
         if same is not None and self.goes_unseen():
             with breaking(self._connection):
-                return bool(same._raw_delete(self._using))
-        with transaction.atomic(using=self._using, savepoint=False):
+                return bool(same._raw_delete(self.using))
+        with transaction.atomic(using=self.using, savepoint=False):
             if same is None or self._is_looked_for():
                 row = self._hold(key)
                 return _is_same(row, expected, now) and self._delete(row)
@@ -237,27 +238,27 @@ class Rows:
             with savepoint(self._connection):
                 same = self._found(key).filter(**_condition(expected, now))
                 return _update(same, **moved) > 0
-        with transaction.atomic(using=self._using, savepoint=False):
+        with transaction.atomic(using=self.using, savepoint=False):
             row = self._hold(key)
             if not _is_same(row, expected, now):
                 return False
             row.is_ended_by_its_store = True
-            told = {"sender": self._model, "instance": row, "using": self._using, "origin": row}
+            told = {"sender": self._model, "instance": row, "using": self.using, "origin": row}
             signals.pre_delete.send(**told)
             _update(self._stored(key), **moved)
             signals.post_delete.send(**told)
             return True
 
     def goes_unseen(self) -> bool:
-        """Tell whether the end of a row is one DELETE."""
+        """Return whether the end of a row is one DELETE."""
         return goes_alone(self._model) and not delete_is_watched(self._model)
 
     def _is_looked_for(self) -> bool:
-        """Tell whether a row that ends is read first: somebody sees it, or it may be hidden."""
+        """Return whether a row that ends is read first: somebody sees it, or it may be hidden."""
         return delete_is_watched(self._model) or not finds_every_row(manager_of(self._model))
 
     def _delete(self, row: Any) -> bool:
-        """Delete a row through the ORM; tell whether it was there.
+        """Delete a row through the ORM; return whether it was there.
 
         The model's own ``delete()`` takes no arguments, and may return anything.
         """
@@ -265,18 +266,18 @@ class Rows:
         if self._model.delete is not Model.delete:
             row.delete()
             return True
-        return bool(row.delete(using=self._using)[0])
+        return bool(row.delete(using=self.using)[0])
 
     def _found(self, key: str | None) -> QuerySet[Any]:
         """Return the row if the model's manager finds it."""
-        return named(manager_of(self._model).using(self._using), key)
+        return named(manager_of(self._model).using(self.using), key)
 
     def _stored(self, key: str) -> QuerySet[Any]:
         """Return the row, also if the model's manager hides it."""
         return named(self._base_rows(), key)
 
     def _base_rows(self) -> QuerySet[Any]:
-        return self._model._base_manager.using(self._using)  # type: ignore[no-any-return]
+        return self._model._base_manager.using(self.using)  # type: ignore[no-any-return]
 
 
 def _condition(expected: str | None, now: datetime) -> dict[str, object]:

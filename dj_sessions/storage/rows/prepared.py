@@ -88,21 +88,20 @@ class PreparedRows(Rows):
     Where somebody must see a row come or go, that statement is left to the ORM.
     """
 
-    __slots__ = ("_sql",)
-
-    def __init__(
-        self, statements: Statements, model: type[Model], connection: BaseDatabaseWrapper
-    ) -> None:
-        super().__init__(model, connection)
+    def __init__(self, statements: Statements, model: type[Model], using: str) -> None:
+        super().__init__(model, using)
         self._sql = statements
 
     def find(self, key: str, now: datetime, *, lock: bool = False) -> RowRecord | None:
         row = self._fetch(self._sql.find, key, now, lock)
-        return None if row is None else RowRecord(row[0])
+        return None if row is None else RowRecord(row[0], forward=forwards.found_in(row[0]))
 
     def find_whole(self, key: str, now: datetime, *, lock: bool = False) -> RowRecord | None:
         row = self._fetch(self._sql.find_whole, key, now, lock)
-        return None if row is None else RowRecord(row[0], self._datetime(row[1]))
+        if row is None:
+            return None
+        ends = self._datetime(row[1])
+        return RowRecord(row[0], ends, forward=forwards.found_in(row[0]))
 
     def _datetime(self, value: Any) -> datetime:
         """Return the datetime that ``value``, read from the database, stands for."""
@@ -124,7 +123,7 @@ class PreparedRows(Rows):
             super().insert(instance)
             return
         self._write(self._sql.insert, values)
-        instance._state.adding, instance._state.db = False, self._using
+        instance._state.adding, instance._state.db = False, self.using
 
     def replace(self, key: str, instance: Any, expected: str | None, now: datetime) -> bool:
         values = self._values(self._sql.changing, instance, adding=False)
@@ -188,18 +187,16 @@ def rows_of(model: type[Model], using: str) -> Rows:
 
     They do not where a database, a manager or a field may want something else.
     """
-    connection = connections[using]
-    statements = _prepared(model, using, connection.vendor)
-    if statements is None or load_is_heard(model):
-        return Rows(model, connection)
-    return PreparedRows(statements, model, connection)
+    plain, prepared = _rows(model, using, connections[using].vendor)
+    return plain if prepared is None or load_is_heard(model) else prepared
 
 
 @cache
-def _prepared(model: type[Model], using: str, vendor: str) -> Statements | None:
+def _rows(model: type[Model], using: str, vendor: str) -> tuple[Rows, PreparedRows | None]:
+    plain = Rows(model, using)
     if any(_unfit(model, using, vendor)):
-        return None
-    return Statements(model, connections[using])
+        return plain, None
+    return plain, PreparedRows(Statements(model, connections[using]), model, using)
 
 
 def _unfit(model: type[Model], using: str, vendor: str) -> Iterator[Reason]:
@@ -232,7 +229,7 @@ def reasons(model: type[Model], using: str) -> Iterator[tuple[str, Reason]]:
 
 
 def _is_plain(field: Field[Any, Any]) -> bool:
-    """Tell whether a column takes a value as the field prepares it, and gives none back."""
+    """Return whether a column takes a value as the field prepares it, and gives none back."""
     return not (
         field.is_relation
         or field.generated

@@ -11,18 +11,18 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 from django.db.models.sql.constants import LOUTER
 
-from dj_sessions._session.baseline import Commit
+from dj_sessions.storage.base import Commit
 
 _NOTHING: Final = nullcontext()
 
 
 def is_inside(connection: BaseDatabaseWrapper) -> bool:
-    """Tell whether a transaction is open, be it the one that a TestCase rolls back."""
+    """Return whether a transaction is open, be it the one that a TestCase rolls back."""
     return connection.in_atomic_block or _is_committed_by_hand(connection)
 
 
 def in_transaction(using: str) -> bool:
-    """Tell whether a transaction is open, other than the one that a TestCase rolls back."""
+    """Return whether a transaction is open, other than the one that a TestCase rolls back."""
     connection = connections[using]
     if not connection.in_atomic_block:
         return _is_committed_by_hand(connection)
@@ -59,7 +59,7 @@ def commit_of(using: str) -> Commit | None:
 
 
 def reads_committed_rows(using: str) -> bool:
-    """Tell whether a row that is read is the one that everybody else sees."""
+    """Return whether a row that is read is the one that everybody else sees."""
     connection = connections[using]
     if not in_transaction(using):
         return True
@@ -80,17 +80,17 @@ def breaking(connection: BaseDatabaseWrapper) -> AbstractContextManager[Any]:
 
 
 def can_be_locked(rows: QuerySet[Any]) -> bool:
-    """Tell whether each row that is found is one of the table's, as ``FOR UPDATE`` wants it."""
+    """Return whether each row that is found is one of the table's, as ``FOR UPDATE`` wants it."""
     query: Any = rows.query
     return not (query.distinct or query.combinator or query.group_by is not None)
 
 
 def has_outer_joins(rows: QuerySet[Any]) -> bool:
-    """Tell whether a manager joins rows that may be missing, which PostgreSQL cannot lock."""
+    """Return whether a manager joins rows that may be missing, which PostgreSQL cannot lock."""
     joins = rows.query.alias_map.values()
     return any(getattr(join, "join_type", None) == LOUTER for join in joins)
 
 
 def is_of_one_table(rows: QuerySet[Any]) -> bool:
-    """Tell whether an UPDATE or DELETE of these rows takes no subquery."""
+    """Return whether an UPDATE or DELETE of these rows takes no subquery."""
     return can_be_locked(rows) and rows.query.count_active_tables() == 1

@@ -1,0 +1,278 @@
+"""``SessionBase``: the key, the payload and the lifecycle that Django documents.
+
+See https://docs.djangoproject.com/en/stable/topics/http/sessions/.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from operator import attrgetter
+from typing import Any
+
+from asgiref.sync import AsyncToSync
+from django.utils.module_loading import import_string
+
+from dj_sessions._codec import payloads
+from dj_sessions._session import keys
+from dj_sessions._session.lifetime import SessionLifetime
+from dj_sessions._session.modes import Mode
+from dj_sessions._session.twins import at_once, in_thread, operation, twin_of
+from dj_sessions.conf import conf
+
+#: Held for an assignment: setdefault() on the attributes would have a dictionary made of them.
+_loaded_once = threading.Lock()
+
+
+class SessionBase(SessionLifetime):
+    """One visitor's data under a session key, read from its store when first needed.
+
+    A store implements ``exists``, ``create``, ``save``, ``delete``, ``load`` and, if it can,
+    ``clear_expired``; their async twins follow by themselves. Every method whose name starts
+    with ``a`` is the awaitable twin of the method without it. ``accessed`` and ``modified``
+    (bool) tell the middleware what happened; set ``modified`` after changing a nested value.
+
+    https://docs.djangoproject.com/en/stable/topics/http/sessions/#using-sessions-in-views
+    """
+
+    #: Held by the task that loads; and the thread whose sync code waits for that task, if any.
+    _loading: tuple[asyncio.Lock, object] | None = None
+    _serializer: Any = None
+    #: Whether another request has moved the session that this one asked for to another key.
+    _was_moved = False
+
+    def __init__(self, session_key: str | None = None) -> None:
+        self._session_key = session_key
+        self.accessed = False
+        self.modified = False
+
+    def __bool__(self) -> bool:
+        """Return whether there is a session: not ``is_empty()``, counted as an access."""
+        self.accessed = True
+        return not self.is_empty()
+
+    def is_empty(self) -> bool:
+        """Return whether there is neither key nor data; this does not count as an access."""
+        return not self._session_key and not getattr(self, "_session_cache", None)
+
+    # The payload
+
+    @property
+    def serializer(self) -> Any:
+        """The class that ``SESSION_SERIALIZER`` names; assign another one to override it."""
+        return self._serializer or import_string(conf.SESSION_SERIALIZER)
+
+    @serializer.setter
+    def serializer(self, value: Any) -> None:
+        self._serializer = value
+
+    @property
+    def key_salt(self) -> str:
+        """The salt of the payload's signature: Django's, so that both read both."""
+        return "django.contrib.sessions." + type(self).__qualname__
+
+    def encode(self, session_dict: dict[str, Any]) -> str:
+        """Return the data as signed text; raises SessionEncodeError naming what cannot be."""
+        return payloads.encode(session_dict, self.serializer, self.key_salt)
+
+    def decode(self, session_data: str | bytes) -> dict[str, Any]:
+        """Return the data of ``encode()``; corrupt text is logged and is an empty session."""
+        found = payloads.decode(session_data, self.serializer, self.key_salt, self._place)
+        return found or {}
+
+    def _place(self) -> str:
+        """Return where the session is kept, for whoever has to look at it there."""
+        return ""
+
+    # The key
+
+    def _validate_session_key(self, key: object) -> bool:
+        """Return whether ``key`` may be a key: only then is the store asked for it."""
+        return keys.is_key(key) or (self._makes_own_keys() and keys.is_custom_key(key))
+
+    @classmethod
+    def _makes_own_keys(cls) -> bool:
+        """Return whether a subclass overrides what gives a session its key."""
+        makers = (
+            cls._get_new_session_key,
+            cls._aget_new_session_key,
+            cls._get_or_create_session_key,
+            cls._aget_or_create_session_key,
+            cls.create,
+            cls.acreate,
+        )
+        return any(not str(maker.__module__).startswith("dj_sessions.") for maker in makers)
+
+    def _get_session_key(self) -> str | None:
+        return self.__session_key
+
+    def _set_session_key(self, value: str | None) -> None:
+        """Take ``value`` as the key, or None in place of one that cannot be a key."""
+        self.__session_key = value if self._validate_session_key(value) else None
+
+    _session_key = property(
+        attrgetter("_SessionBase__session_key"),
+        lambda self, value: self._set_session_key(value),
+    )
+
+    @property
+    def session_key(self) -> str | None:
+        """The key, or None before the session is first saved; reading it counts as an access."""
+        self.accessed = True
+        return self.__session_key
+
+    @at_once
+    def _get_new_session_key(self) -> str:
+        """Return a key that nobody uses; ``create()`` tries another if that proves wrong."""
+        return keys.new_key()
+
+    @operation
+    async def _get_or_create_session_key(self, mode: Mode) -> str:
+        if self._session_key is None:
+            self._session_key = await mode(self._get_new_session_key, self._aget_new_session_key)
+        return self._session_key  # type: ignore[no-any-return]
+
+    # Loading
+
+    def _get_session(self, no_load: bool = False) -> dict[str, Any]:
+        """Return the data, loaded on first use; with ``no_load`` a new session's is empty."""
+        self.accessed = True
+        if not hasattr(self, "_session_cache"):
+            data = {} if no_load or self._session_key is None else self.load()
+            with _loaded_once:
+                # Another task of this request may have loaded it meanwhile, and written to it.
+                if not hasattr(self, "_session_cache"):
+                    self._session_cache = data
+            self._note_loaded()
+        return self._session_cache
+
+    @property
+    def _session(self) -> dict[str, Any]:  # type: ignore[override]
+        if hasattr(self, "_session_cache"):
+            self.accessed = True
+            return self._session_cache
+        return self._get_session()
+
+    @twin_of(_get_session)
+    async def _aget_session(self, no_load: bool = False) -> dict[str, Any]:
+        self.accessed = True
+        if not hasattr(self, "_session_cache"):
+            if no_load or self._session_key is None:
+                self._session_cache = {}
+            else:
+                await self._load_once()
+        return self._session_cache
+
+    async def _load_once(self) -> None:
+        """Load, unless another task of this request does or did."""
+        thread = getattr(AsyncToSync.executors, "current", None)
+        lock, loading_in = self._loading or (asyncio.Lock(), thread)
+        if loading_in is not thread:
+            # That task may wait for the thread that waits, in async_to_sync(), for this one.
+            await self._load_unless_loaded()
+            return
+        self._loading = lock, thread
+        try:
+            async with lock:
+                await self._load_unless_loaded()
+        finally:  # a lock belongs to one event loop, the session may be used in the next
+            self._loading = None
+
+    async def _load_unless_loaded(self) -> None:
+        if not hasattr(self, "_session_cache"):
+            data = await self.aload()
+            self._session_cache = getattr(self, "_session_cache", data)
+            self._note_loaded()
+
+    def _note_loaded(self) -> None:
+        """Take note that the data in this session is what ``load()`` returned."""
+
+    # Lifecycle
+
+    @operation
+    async def flush(self, mode: Mode) -> None:
+        """End the session: its data and key are gone, here and in the store."""
+        baseline = self._loaded_baseline()
+        self.clear()
+        await self._end_loaded(mode, baseline)
+        self._session_key = None
+
+    async def _end_loaded(self, mode: Mode, baseline: Any) -> None:
+        """End what this session was loaded from."""
+        await mode(self.delete, self.adelete)
+
+    def _loaded_baseline(self) -> Any:
+        """Return what the data in this session is compared with, where its store compares."""
+        return None
+
+    @operation
+    async def cycle_key(self, mode: Mode) -> None:
+        """Move the data to a new key and end the old one, against session fixation.
+
+        Raises what ``create()`` raises. If another request has changed the key meanwhile, this
+        session goes on under that one's new key. If another one has ended the login, nothing is
+        stored, and the next save raises SessionEnded: see StoredSession.
+        """
+        data = await mode(self._get_session, self._aget_session)
+        key, baseline = self._session_key, self._loaded_baseline()
+        if key and self._was_moved:  # another request has just done it, and brings the cookie
+            self.modified = True
+            return
+        await mode(self.create, self.acreate)
+        self._session_cache = data
+        if key:
+            await self._leave_key(mode, key, baseline)
+
+    async def _leave_key(self, mode: Mode, key: str, baseline: Any) -> None:
+        """End the session under ``key``, which has moved to another one."""
+        await mode(self.delete, self.adelete, key)
+
+    # What a store implements
+
+    @in_thread
+    def refresh(self) -> None:
+        """Take over what others have saved since this session was loaded; keep its own changes.
+
+        Raises UpdateError if the session was ended meanwhile.
+        """
+        raise NotImplementedError("subclasses of SessionBase must provide a refresh() method")
+
+    @in_thread
+    def exists(self, session_key: str) -> bool:
+        """Return whether the store holds a session under ``session_key``."""
+        raise NotImplementedError("subclasses of SessionBase must provide an exists() method")
+
+    @in_thread
+    def create(self) -> None:
+        """Store this session under a new key.
+
+        Raises SessionEncodeError for a value that cannot be stored; on StoredSession RuntimeError
+        if the store refuses each new key, ValueError if a subclass makes one that cannot be a key.
+        """
+        raise NotImplementedError("subclasses of SessionBase must provide a create() method")
+
+    @in_thread
+    def save(self, must_create: bool = False) -> None:
+        """Store the data: under a new key with ``must_create``, else over what is there.
+
+        Raises CreateError if the new key is taken, UpdateError if nothing is there any more,
+        SessionEncodeError for a value that cannot be stored, and on StoredSession SessionConflict
+        if others changed the session during each attempt.
+        """
+        raise NotImplementedError("subclasses of SessionBase must provide a save() method")
+
+    @in_thread
+    def delete(self, session_key: str | None = None) -> None:
+        """Remove the session under ``session_key``, its own by default, from the store."""
+        raise NotImplementedError("subclasses of SessionBase must provide a delete() method")
+
+    @in_thread
+    def load(self) -> dict[str, Any]:
+        """Return the stored data; where there is none, an empty dictionary, and drop the key."""
+        raise NotImplementedError("subclasses of SessionBase must provide a load() method")
+
+    @classmethod
+    @in_thread
+    def clear_expired(cls) -> None:
+        """Remove the sessions that have expired; does nothing where the store does it."""
+        raise NotImplementedError("This backend does not support clear_expired().")
