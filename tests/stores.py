@@ -109,6 +109,11 @@ class Store:
     def SessionStore(self) -> Any:
         return import_module(self.engine).SessionStore
 
+    @property
+    def Storage(self) -> Any:
+        """The class of the storage in which the engine keeps its sessions."""
+        return type(self.SessionStore().get_storage())
+
 
 def in_thread(function: Any, *args: Any) -> Any:
     """Call in a thread of its own, which closes its connections; the result or error."""

@@ -57,7 +57,9 @@ def encode(
     Raises SessionEncodeError, which names the place, for a value that the serializer cannot hold.
     """
     try:
-        return signed_text.sign(_dumps(data, serializer), salt, _compression(serializer), at)
+        if serializer is signing.JSONSerializer:  # which makes an encoder each time
+            return signed_text.sign(_JSON.encode(data).encode("latin-1"), salt, at=at)
+        return signed_text.sign(serializer().dumps(data), salt, _compression(serializer), at)
     except UNSTORABLE as error:
         raise_encode_error(data, serializer().dumps, serializer.__name__, _PLAIN, error)
 
@@ -99,25 +101,20 @@ def remainder(text: str) -> str:
 
 def rebuild(data: Mapping[str, Any], serializer: Callable[[], Serializer], remainder: str) -> str:
     """Return the text that ``encode()`` once made of ``data``, given what it had beyond that."""
-    packed = signed_text.pack(_dumps(data, serializer), _compression(serializer))
+    if serializer is signing.JSONSerializer:
+        packed = signed_text.pack(_JSON.encode(data).encode("latin-1"))
+    else:
+        packed = signed_text.pack(serializer().dumps(data), _compression(serializer))
     return f"{packed.decode()}:{remainder}"
 
 
 def _compression(serializer: object) -> signed_text.Compression:
     """Return what a serializer wants compressed; what Django does, if it does not say."""
     usual = signed_text.USUAL
-    if serializer is signing.JSONSerializer:
-        return usual
     return signed_text.Compression(
         getattr(serializer, "compress_from", usual.minimum),
         getattr(serializer, "compress_level", usual.level),
     )
-
-
-def _dumps(data: Mapping[str, Any], serializer: Callable[[], Serializer]) -> bytes:
-    if serializer is signing.JSONSerializer:  # which makes an encoder each time
-        return _JSON.encode(data).encode("latin-1")
-    return serializer().dumps(data)
 
 
 def _loads(data: bytes, serializer: Callable[[], Serializer]) -> Any:

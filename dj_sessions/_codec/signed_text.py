@@ -9,25 +9,20 @@ from __future__ import annotations
 import hmac
 import time
 import zlib
-from binascii import a2b_base64, b2a_base64
+from base64 import urlsafe_b64encode
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from django.conf import settings
 from django.core import signing
+from django.core.signing import b64_decode
 from django.utils.encoding import force_bytes
 
 #: Up to so many bytes, zlib makes the same of them with 12 KiB of memory as with 256.
 SMALL: Final = 2000
-_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
-_FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
 #: What Django signs with where the salt is empty.
 UNNAMED: Final = "django.core.signing.TimestampSigner"
-#: Bytes that SHA-256 takes at a time, and how HMAC makes two keys of one.
-BLOCK: Final = 64
-_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
-_OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 #: Characters of a tag, 6 bits each.
 TAG: Final = 16
 #: The header that zlib writes with its usual settings.
@@ -107,15 +102,15 @@ def pack(data: bytes, compression: Compression = USUAL) -> bytes:
     if len(data) >= compression.minimum:
         compressed = _compress(data, compression.level)
         if len(compressed) < len(data) - 1:
-            return b"." + _b64_encode(compressed)
-    return _b64_encode(data)
+            return b"." + urlsafe_b64encode(compressed).rstrip(b"=")
+    return urlsafe_b64encode(data).rstrip(b"=")
 
 
 def unpack(text: bytes) -> bytes:
     """Return the data that ``pack()`` made a text of."""
     if text.startswith(b"."):
-        return zlib.decompress(_b64_decode(text[1:]))
-    return _b64_decode(text)
+        return zlib.decompress(b64_decode(text[1:]))
+    return b64_decode(text)
 
 
 def _compress(data: bytes, level: int = USUAL.level) -> bytes:
@@ -127,31 +122,14 @@ def _compress(data: bytes, level: int = USUAL.level) -> bytes:
 
 
 def _signature(value: bytes, salt: str, key: str | bytes) -> bytes:
-    """Return the HMAC of ``value``: the hash, behind one half of the key, of that behind the other.
-
-    The hmac module copies what has taken in a key in more time than hashing takes.
-    """
-    inner, outer = _halves(salt, key)
-    inner, outer = inner.copy(), outer.copy()
-    inner.update(value)
-    outer.update(inner.digest())
-    return _b64_encode(outer.digest())
+    digest = hmac.digest(_derived(salt, key), value, "sha256")
+    return urlsafe_b64encode(digest).rstrip(b"=")
 
 
 @lru_cache(maxsize=64)
-def _halves(salt: str, key: str | bytes) -> tuple[Any, Any]:
-    """Return what has taken in the key as RFC 2104 pads it, and no text yet."""
-    purpose = f"{salt or UNNAMED}signer".encode()
-    derived = sha256(purpose + force_bytes(key)).digest().ljust(BLOCK, b"\0")
-    return sha256(derived.translate(_INNER)), sha256(derived.translate(_OUTER))
-
-
-def _b64_encode(data: bytes) -> bytes:
-    return b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=")
-
-
-def _b64_decode(text: bytes) -> bytes:
-    return a2b_base64(text.translate(_FROM_URL) + b"=" * (-len(text) % 4))
+def _derived(salt: str, key: str | bytes) -> bytes:
+    """Return the key that Django derives for a purpose."""
+    return sha256(f"{salt or UNNAMED}signer".encode() + force_bytes(key)).digest()
 
 
 @lru_cache(maxsize=1)

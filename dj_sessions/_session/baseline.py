@@ -86,10 +86,10 @@ class Baseline:
 
     def saved(self, record: Record, commit: Commit | None) -> None:
         """Note that ``record`` is stored, or will be with ``commit``."""
-        self.settle()
         if commit is None:
             self.committed, self._uncommitted = record, []
         else:
+            self.settle()
             self._uncommitted.append(Uncommitted(record, commit, self._saving))
         self._saving = set()
 

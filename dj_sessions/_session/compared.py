@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from dj_sessions._codec import forwards, signed_text
 from dj_sessions._session.baseline import Baseline, LoadedData, Origin
-from dj_sessions._session.contention import Attempts, Turn, first_turn, turn_after_others
+from dj_sessions._session.contention import Attempts, first_turn, turn_after_others
 from dj_sessions._session.merge import LOGIN, changes, take_over
 from dj_sessions._session.modes import Mode
 from dj_sessions._session.session import SessionBase
@@ -112,33 +112,29 @@ class ComparedSession(SessionBase):
 
     async def _save_over(self, mode: Mode, key: str, data: dict[str, Any]) -> None:
         """Store the session over what it was loaded from, or over what others made of that."""
+        storage, baseline = self._storage, self._baseline_of(data)
         turn = first_turn(key)
         if turn is None:
-            turn = await turn_after_others(mode, key, self._storage.may_wait)
+            turn = await turn_after_others(mode, key, storage.may_wait)
         try:
-            await self._save_in_turn(mode, key, data, turn)
+            expected, attempts = baseline.latest, None
+            stored = None if turn is None else turn.stored  # by whoever had the turn before
+            if stored is not None and expected is not None and stored != expected.payload:
+                key, expected = await self._catch_up(mode, key, baseline)
+            while True:
+                baseline.start_saving()
+                record = await self._make_record(mode, data)
+                if await mode(storage.replace, storage.areplace, key, record, expected):
+                    break
+                attempts = attempts or Attempts()
+                await attempts.failed(mode, turn)  # before reading: what was read has changed again
+                key, expected = await self._catch_up(mode, key, baseline, record)
+            baseline.saved(Record(record.payload), storage.commit)
+            if turn is not None:
+                turn.stored = record.payload
         finally:
             if turn is not None:
                 turn.leave()
-
-    async def _save_in_turn(
-        self, mode: Mode, key: str, data: dict[str, Any], turn: Turn | None
-    ) -> None:
-        storage, baseline = self._storage, self._baseline_of(data)
-        expected, attempts = baseline.latest, None
-        if turn is not None and expected is not None and turn.is_behind(expected.payload):
-            key, expected = await self._catch_up(mode, key, baseline)
-        while True:
-            baseline.start_saving()
-            record = await self._make_record(mode, data)
-            if await mode(storage.replace, storage.areplace, key, record, expected):
-                break
-            attempts = attempts or Attempts()
-            await attempts.failed(mode, turn)  # before reading: what was read has changed again
-            key, expected = await self._catch_up(mode, key, baseline, record)
-        baseline.saved(Record(record.payload), storage.commit)
-        if turn is not None:
-            turn.stored = record.payload
 
     async def _catch_up(
         self, mode: Mode, key: str, baseline: Baseline, attempted: Record | None = None

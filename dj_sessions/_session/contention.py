@@ -66,10 +66,6 @@ class Turn:
     stored: Any = None
     waiting: deque[Future[None]]
 
-    def is_behind(self, payload: Any) -> bool:
-        """Return whether another saver of this process has just stored something else."""
-        return self.stored is not None and self.stored != payload
-
     def leave(self) -> None:
         """Have the next one save."""
         with _turns.lock:

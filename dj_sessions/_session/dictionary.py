@@ -64,7 +64,9 @@ class SessionDictionary(Twinned, SessionBase):
         return self._session.pop(key, *(() if default is _REQUIRED else (default,)))
 
     @operation_on_data
-    async def setdefault(self, mode: Mode, key: str, value: Any) -> Any:
+    async def setdefault(  # type: ignore[override]
+        self, mode: Mode, key: str, value: Any
+    ) -> Any:
         """Return the value under ``key``, after setting it to ``value`` where there is none."""
         if await mode(self.has_key, self.ahas_key, key):
             return self._session_cache[key]

@@ -11,7 +11,7 @@ times are now; without one it is a time in ``zone``, which is TIME_ZONE.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 KEY: Final = "_session_expiry"
 
@@ -71,7 +71,8 @@ def date(expiry: Expiry, modification: datetime, default_age: int, zone: tzinfo 
     """Return when the session ends, with a time zone if ``modification`` has one."""
     if isinstance(expiry, str | datetime) and expiry:
         return _fixed(expiry, modification, zone)
-    return modification + timedelta(seconds=expiry or default_age)
+    seconds: Any = expiry or default_age
+    return modification + timedelta(seconds=seconds)
 
 
 def age(expiry: Expiry, modification: datetime, default_age: int, zone: tzinfo = UTC) -> int:

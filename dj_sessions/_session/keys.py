@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import string
+from hashlib import sha256
 from typing import Final
 
 #: Lower case and digits: a key is also a file name, and file systems may ignore case.
@@ -57,6 +58,11 @@ def fits_every_store(key: str) -> bool:
 def shorten(key: str | None) -> str:
     """Return as much of ``key`` as people may see: enough to recognise it, too little to use it."""
     return f"{key[:6]}…" if key else "—"
+
+
+def public_id(key: str) -> str:
+    """Return an identifier of 16 characters that is no secret, and the same everywhere."""
+    return sha256(b"dj_sessions.public_id" + key.encode()).hexdigest()[:16]
 
 
 def why_refused(key: object, *, is_custom: bool) -> str:

@@ -62,20 +62,24 @@ async def outside(mode: Mode, sync: Callable[[], R], twin: Callable[[], Awaitabl
     return await twin()
 
 
-def finish(body: Coroutine[Any, Any, R]) -> R:
-    """Return what ``body`` returns, without an event loop; it must be in sync mode."""
+def finish(body: Coroutine[Any, Any, R], waits: Any = None) -> R:
+    """Return what ``body`` returns, without an event loop; it must be in sync mode.
+
+    ``waits`` is what it waits for if it has begun.
+    """
     answer = None
     while True:
+        if waits is not None:
+            _refuse_others(body, waits)
+            try:
+                answer = waits.sync()
+            except BaseException:  # a time limit, or Ctrl-C: what the body holds is let go
+                body.close()
+                raise
         try:
             waits = body.send(answer)
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
-        _refuse_others(body, waits)
-        try:
-            answer = waits.sync()
-        except BaseException:  # a time limit, or Ctrl-C: what the body holds is let go
-            body.close()
-            raise
 
 
 def _refuse_others(body: Coroutine[Any, Any, Any], waits: Any) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from dj_sessions._codec import forwards, signed_text
-from dj_sessions._session import logins
+from dj_sessions._session import events, logins
 from dj_sessions._session.baseline import Baseline
 from dj_sessions._session.compared import AUTHENTICATED, ComparedSession, Found
 from dj_sessions._session.contention import Attempts
@@ -13,6 +14,7 @@ from dj_sessions._session.merge import ABSENT, LOGIN
 from dj_sessions._session.modes import Mode
 from dj_sessions._session.twins import in_thread
 from dj_sessions.exceptions import SessionConflict, SessionEnded, UpdateError
+from dj_sessions.signals import EndReason
 from dj_sessions.storage import Record
 
 #: Django's name for what shows that a login is the user's latest: made of the password.
@@ -26,6 +28,8 @@ class MovingSession(ComparedSession):
     _found_forward: Found | None = None
     #: The hash of the login that another request ended while this one changed its key.
     _ended_login: Any = ABSENT
+
+    _ais_login_stale: Callable[[Baseline | None], Coroutine[Any, Any, bool]]
 
     def _note_forward(self, key: str, record: Record) -> None:
         """Take note that the session asked for has moved to another key."""
@@ -65,6 +69,7 @@ class MovingSession(ComparedSession):
                 await self._go_along(mode, found, baseline)
                 return None
             theirs, expected = found, found.record
+        await events.key_changed(mode, self, key, self._session_key)
         return theirs
 
     async def _go_along(self, mode: Mode, found: Found, baseline: Baseline | None) -> None:
@@ -116,6 +121,7 @@ class MovingSession(ComparedSession):
 
     async def _end_as_it_is(self, mode: Mode, key: str, baseline: Baseline | None) -> None:
         if await mode(self._storage.remove, self._storage.aremove, key):
+            await events.ended(mode, self, key, EndReason.FLUSHED)
             return
         found = await self._stored_now(mode, key)
         if found is None or not found.is_forward:
@@ -138,8 +144,10 @@ class MovingSession(ComparedSession):
         found = await self._led_on(mode, forward)
         if target is None or target.user is None or found is None:
             return
-        if (found.data or {}).get(AUTHENTICATED) == target.user:
-            await mode(self._storage.remove, self._storage.aremove, found.key)
+        if (found.data or {}).get(AUTHENTICATED) != target.user:
+            return
+        if await mode(self._storage.remove, self._storage.aremove, found.key):
+            await events.ended(mode, self, found.key, EndReason.FLUSHED)
 
     def _came_late(self) -> bool:
         """Return whether this anonymous session would take the place of one whose key has changed.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable, Coroutine
 from operator import attrgetter
 from typing import Any
 
@@ -40,6 +41,13 @@ class SessionBase(SessionLifetime):
     _serializer: Any = None
     #: Whether another request has moved the session that this one asked for to another key.
     _was_moved = False
+    #: Whether ``create()`` is called for a new key of the same session.
+    _is_changing_key = False
+
+    # The async twins that the type stubs of Django do not know
+    arefresh: Callable[[], Coroutine[Any, Any, None]]
+    _aget_new_session_key: Callable[[], Coroutine[Any, Any, str]]
+    _aget_or_create_session_key: Callable[[], Coroutine[Any, Any, str]]
 
     def __init__(self, session_key: str | None = None) -> None:
         self._session_key = session_key
@@ -120,6 +128,16 @@ class SessionBase(SessionLifetime):
         """The key, or None before the session is first saved; reading it counts as an access."""
         self.accessed = True
         return self.__session_key
+
+    @property
+    def public_id(self) -> str | None:
+        """A short identifier that is no secret, for logs and support; None without a key.
+
+        It is the same in every process, and changes when the key does. Reading it counts as an
+        access.
+        """
+        key = self.session_key
+        return None if key is None else keys.public_id(key)
 
     @at_once
     def _get_new_session_key(self) -> str:
@@ -218,7 +236,11 @@ class SessionBase(SessionLifetime):
         if key and self._was_moved:  # another request has just done it, and brings the cookie
             self.modified = True
             return
-        await mode(self.create, self.acreate)
+        self._is_changing_key = bool(key)
+        try:
+            await mode(self.create, self.acreate)
+        finally:
+            self._is_changing_key = False
         self._session_cache = data
         if key:
             await self._leave_key(mode, key, baseline)

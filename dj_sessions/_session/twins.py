@@ -126,13 +126,18 @@ def _stepping(body: Body[S, P, R]) -> Method[S, P, R]:
 
     @wraps(body)
     def method(self: S, *args: P.args, **kwargs: P.kwargs) -> R:
-        return finish(body(self, in_sync, *args, **kwargs))
+        running = body(self, in_sync, *args, **kwargs)
+        try:
+            waits = running.send(None)
+        except StopIteration as stop:  # nearly always: nothing in it has to wait
+            return stop.value  # type: ignore[no-any-return]
+        return finish(running, waits)
 
     signature = inspect.signature(body)
     parameters = [each for each in signature.parameters.values() if each.name != "mode"]
     method.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     method.__annotations__ = {k: v for k, v in body.__annotations__.items() if k != "mode"}
-    return method
+    return method  # type: ignore[return-value] # what mypy makes of wraps()
 
 
 def _driving(method: Callable[..., R], body: Any) -> Callable[..., Coroutine[Any, Any, R]]:

@@ -45,9 +45,9 @@ class CacheUser(StoredSession):
         """The cache key of this session, which gets a session key if it has none."""
         return self.cache_key_prefix + self._get_or_create_session_key()
 
-    @twin_of(cache_key.fget)
+    @twin_of(cache_key.fget)  # type: ignore[attr-defined]
     async def acache_key(self) -> str:
-        key: str = await self._aget_or_create_session_key()  # type: ignore[attr-defined]
+        key: str = await self._aget_or_create_session_key()
         return self.cache_key_prefix + key
 
     def _cache_key_of(self, key: str) -> str:

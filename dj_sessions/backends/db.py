@@ -5,6 +5,7 @@ https://docs.djangoproject.com/en/stable/topics/http/sessions/#using-database-ba
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from django.apps import apps
@@ -55,6 +56,9 @@ class SessionStore(StoredSession):
 
     _found_model: Any = None
 
+    acreate_model_instance: Callable[[dict[str, Any]], Coroutine[Any, Any, Any]]
+    _aget_session_from_db: Callable[[], Coroutine[Any, Any, Any]]
+
     @property
     def model(self) -> Any:
         """The model of ``get_model_class()``."""
@@ -69,7 +73,9 @@ class SessionStore(StoredSession):
     @operation
     async def create_model_instance(self, mode: Mode, data: dict[str, Any]) -> Any:
         """Return the row for ``data``, to be stored; override it to fill further columns."""
-        key = await mode(self._get_or_create_session_key, self._aget_or_create_session_key)
+        key = self._session_key or await mode(
+            self._get_or_create_session_key, self._aget_or_create_session_key
+        )
         ends = await mode(self.get_expiry_date, self.aget_expiry_date)
         return self.model(session_key=key, session_data=self.encode(data), expire_date=ends)
 
@@ -101,7 +107,7 @@ class SessionStore(StoredSession):
         kind, ours = type(self), SessionStore
         return (
             kind._get_session_from_db is not ours._get_session_from_db
-            or kind._aget_session_from_db is not ours._aget_session_from_db  # type: ignore[attr-defined]
+            or kind._aget_session_from_db is not ours._aget_session_from_db
         )
 
     async def _make_record(self, mode: Mode, data: dict[str, Any]) -> Record:

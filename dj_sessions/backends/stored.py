@@ -14,13 +14,14 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from dj_sessions._codec import payloads
-from dj_sessions._session import keys
+from dj_sessions._session import events, keys
 from dj_sessions._session.merge import ABSENT
 from dj_sessions._session.modes import Mode
 from dj_sessions._session.moving import MovingSession
 from dj_sessions._session.session import SessionBase
 from dj_sessions._session.twins import in_thread, operation
 from dj_sessions.exceptions import CreateError, InvalidSessionKey, UpdateError
+from dj_sessions.signals import EndReason
 from dj_sessions.storage import Record, Storage
 from dj_sessions.storage.clearing import Purge
 
@@ -165,8 +166,13 @@ class StoredSession(MovingSession):
             raise UpdateError("There is no session under this key; it may have expired.")
         if not must_create:
             await self._save_over(mode, key, data)
-        elif not await self._save_new(mode, key, data):
+            if not self.modified:
+                await events.renewed(mode, self, self._session_key or key)
+            return
+        if not await self._save_new(mode, key, data):
             raise CreateError("The session key is taken.")
+        if not self._is_changing_key:
+            await events.started(mode, self, key)
 
     def _refuse_refused_key(self, must_create: bool) -> None:
         if must_create and self._refused_key is not None:
@@ -180,10 +186,12 @@ class StoredSession(MovingSession):
         """Remove the session under ``session_key``, its own by default."""
         key = self._session_key if session_key is None else session_key
         if key is not None and self._validate_session_key(key):
-            await mode(self._storage.remove, self._storage.aremove, key)
+            removed = await mode(self._storage.remove, self._storage.aremove, key)
+            if removed:
+                await events.ended(mode, self, key, EndReason.DELETED)
 
     def _deletes_its_own_way(self) -> bool:
-        ours = StoredSession.delete, StoredSession.adelete  # type: ignore[attr-defined]
+        ours = StoredSession.delete, StoredSession.adelete
         return (type(self).delete, type(self).adelete) != ours
 
     @classmethod

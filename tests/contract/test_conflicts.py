@@ -1,5 +1,7 @@
 """Both requests changed the same key: who wins; and one ended what the other was moving."""
 
+from unittest import mock
+
 import pytest
 from django.contrib.auth import SESSION_KEY
 
@@ -106,17 +108,15 @@ def test_nothing_is_left_of_it_in_the_store(store, save, reopen):
     moving = reopen(key)
     moving.get("cart")
     made = []
-    original = store.SessionStore._insert
+    original = store.Storage.insert
 
-    class SessionStore(store.SessionStore):
-        def _insert(self, key, record):
-            made.append(key)
-            return original(self, key, record)
+    def insert(self, key, record):
+        made.append(key)
+        return original(self, key, record)
 
-    SessionStore.__qualname__ = "SessionStore"
-    moving.raw.__class__ = SessionStore
     reopen(key).flush()
-    moving.cycle_key()
+    with mock.patch.object(store.Storage, "insert", insert):
+        moving.cycle_key()
     [new] = made
     assert not store.SessionStore().exists(new)
 
@@ -149,7 +149,7 @@ def test_what_others_saved_meanwhile_follows_a_session_to_its_new_key(store, mov
 
 def test_and_so_does_what_they_save_at_the_last_moment(store, moving, reopen):
     old = moving.raw.session_key
-    with before(store.SessionStore, "_move", lambda: put_and_remove(store, old)):
+    with before(store.Storage, "move", lambda: put_and_remove(store, old)):
         moving.cycle_key()
     assert stored(moving, reopen) == {"cart": ["apple", "pear"], "colour": "red"}
     assert not store.SessionStore().exists(old)

@@ -30,15 +30,15 @@ def far(store, monkeypatch):
     """A store that takes 4 ms for each verb of a save."""
     monkeypatch.setattr(contention, "TURN_TIMEOUT", 60)  # also on a busy machine
     attempts = []
-    for verb in ("_replace", "_read_latest"):
-        original = getattr(store.SessionStore, verb)
+    for verb in ("replace", "read_latest"):
+        original = getattr(store.Storage, verb)
 
         def slow(self, *args, original=original, verb=verb):
             attempts.append(verb)
             time.sleep(FAR)
             return original(self, *args)
 
-        monkeypatch.setattr(store.SessionStore, verb, slow)
+        monkeypatch.setattr(store.Storage, verb, slow)
     return attempts
 
 
@@ -77,7 +77,7 @@ def test_savers_in_threads_all_succeed(store, key, far):
     assert failed == []
     assert len(store.SessionStore(key).keys()) == 1 + SAVERS
     # One each, and a few that met before there was a queue, or waited too long in it.
-    assert far.count("_replace") < 2 * SAVERS
+    assert far.count("replace") < 2 * SAVERS
 
 
 @pytest.mark.modes("async")
@@ -105,7 +105,7 @@ def test_savers_in_tasks_all_succeed(store, key, far):
 
     assert asyncio.run(savers()) == [None] * SAVERS
     assert len(store.SessionStore(key).keys()) == 1 + SAVERS
-    assert far.count("_replace") < 2 * SAVERS
+    assert far.count("replace") < 2 * SAVERS
 
 
 def others_save_each_time(store, key):
@@ -125,7 +125,7 @@ def others_save_each_time(store, key):
 @pytest.fixture
 def never_in_peace(store, key, monkeypatch):
     """A session that somebody else changes before each attempt to save it."""
-    original, save = store.SessionStore._replace, others_save_each_time(store, key)
+    original, save = store.Storage.replace, others_save_each_time(store, key)
     inside = threading.local()
 
     def overtaken(self, *args):
@@ -133,7 +133,7 @@ def never_in_peace(store, key, monkeypatch):
             in_thread(as_other, inside, save)
         return original(self, *args)
 
-    monkeypatch.setattr(store.SessionStore, "_replace", overtaken)
+    monkeypatch.setattr(store.Storage, "replace", overtaken)
 
 
 def as_other(inside, save):
@@ -211,7 +211,7 @@ def test_a_saver_goes_on_if_the_one_before_it_does_not(store, key, reopen):
         other["others"] = 1
         other.save()
 
-    with before(store.SessionStore, "_replace", save_too):
+    with before(store.Storage, "replace", save_too):
         session.save()
     assert dict(reopen(key).items()) == {"base": 1, "mine": 1, "others": 1}
 
@@ -226,8 +226,8 @@ def test_nothing_of_a_queue_is_left(key, reopen):
 @pytest.mark.modes("async")
 def test_a_saver_that_is_cancelled_while_it_waits_leaves_the_queue(store, key, monkeypatch):
     monkeypatch.setattr(contention, "TURN_TIMEOUT", 60)
-    queue = contention._turns.taken.setdefault(key, contention.Turn())
-    queue.thread = 0
+    turn = contention.first_turn(key)
+    turn.thread = 0
 
     async def wait_in_vain():
         session = store.SessionStore(key)
@@ -236,8 +236,8 @@ def test_a_saver_that_is_cancelled_while_it_waits_leaves_the_queue(store, key, m
             await asyncio.wait_for(session.asave(), 0.2)
 
     async_to_sync(wait_in_vain)()
-    assert not queue.waiting
-    contention.Turn(key, queue).leave()
+    assert not turn.waiting
+    turn.leave()
     assert key not in contention._turns.taken
 
 

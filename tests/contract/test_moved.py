@@ -85,14 +85,14 @@ def test_a_second_change_of_the_key_ends_up_under_the_first_new_one(two, reopen,
 
 def test_it_leaves_no_key_of_its_own(store, two):
     made = []
-    original = store.SessionStore._insert
+    original = store.Storage.insert
 
     def insert(self, key, record):
         made.append(key)
         return original(self, key, record)
 
     one, other = two
-    with mock.patch.object(store.SessionStore, "_insert", insert):
+    with mock.patch.object(store.Storage, "insert", insert):
         one.cycle_key()
         other.cycle_key()
     assert one.raw.session_key == made[0]
@@ -176,10 +176,10 @@ def test_a_change_of_the_key_that_fails_leaves_the_old_one_alone(store, two, key
     made = []
 
     def fail(self, old, expected, forward):
-        made.append(self._session_key)
+        made.append(one.raw._session_key)
         raise SessionConflict(1)
 
-    with mock.patch.object(store.SessionStore, "_move", fail), pytest.raises(SessionConflict):
+    with mock.patch.object(store.Storage, "move", fail), pytest.raises(SessionConflict):
         one.cycle_key()
     assert one.raw.session_key == key
     assert not store.SessionStore().exists(made[0])
@@ -190,7 +190,7 @@ def test_a_change_of_the_key_that_fails_leaves_the_old_one_alone(store, two, key
 
 def test_a_logout_between_the_two_steps_of_a_change_ends_both_keys(two, store, reopen):
     one, other = two
-    with before(store.SessionStore, "_move", lambda: other.raw.flush()):
+    with before(store.Storage, "move", lambda: other.raw.flush()):
         one.cycle_key()
     with pytest.raises(SessionEnded):
         one.save()

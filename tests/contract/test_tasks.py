@@ -24,7 +24,7 @@ def test_what_a_task_writes_while_another_saves_is_in_the_next_save(store, key, 
 
     async def put_and_save():
         await session.aset("shape", "round")
-        with after(store.SessionStore, "_replace", lambda: session.update({"weight": 7})):
+        with after(store.Storage, "replace", lambda: session.update({"weight": 7})):
             await session.asave()
         await session.asave()
 
@@ -44,8 +44,8 @@ def test_nor_is_it_lost_when_that_save_meets_another_request(store, key, reopen)
     async def put_and_save():
         await session.aset("shape", "round")
         with (
-            before(store.SessionStore, "_replace", other_request),
-            after(store.SessionStore, "_read_latest", lambda: session.update({"size": 4})),
+            before(store.Storage, "replace", other_request),
+            after(store.Storage, "read_latest", lambda: session.update({"size": 4})),
         ):
             await session.asave()
         await session.asave()
@@ -128,7 +128,7 @@ def test_a_request_cancelled_while_it_saves_leaves_the_session_whole(store, key,
         await session.asave()
 
     async def serve():
-        with before(store.SessionStore, "_replace", wait):
+        with before(store.Storage, "replace", wait):
             task = asyncio.create_task(request())
             assert await asyncio.to_thread(about_to_write.wait, 5)
             task.cancel()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from dj_sessions._codec import payloads
+from dj_sessions._session import keys
 from dj_sessions.conf import conf
 from dj_sessions.storage.base import Record, Storage
 from dj_sessions.storage.clearing import Purge
@@ -54,9 +55,13 @@ class FileStorage(Storage):
         if found is not None:
             return _record(*found)
         if whole_files.is_in_the_way(path):
-            payloads.report_corruption(f"it is no regular file (in {os.fspath(self._directory)!r})")
+            payloads.report_corruption(f"it is no regular file{self._place(key)}")
         lead = whole_files.read(path + LEAD)
         return None if lead is None else Record(None, forward=_text(lead[0]))
+
+    def _place(self, key: str) -> str:
+        where = os.fspath(self._directory)
+        return f" (the file of session {keys.shorten(key)} in {where!r})"
 
     def insert(self, key: str, record: Record) -> bool:
         durable = conf.SESSION_FILE_FSYNC

@@ -29,8 +29,8 @@ from dj_sessions.storage.rows.watchers import (
     delete_watchers,
     goes_alone,
     has_parents,
-    load_is_heard,
-    save_is_watched,
+    load_watchers,
+    save_watchers,
 )
 
 #: Models whose ``save()`` was seen to send an UPDATE of its own, which cannot be told to compare.
@@ -129,7 +129,7 @@ class Rows:
 
     def insert(self, instance: Any) -> None:
         """Insert a row; raises IntegrityError, also if its key is taken."""
-        watched = save_is_watched(self._model)
+        watched = bool(save_watchers(self._model))
         with transaction.atomic(using=self.using) if watched else savepoint(self._connection):
             instance.save(force_insert=True, using=self.using)
 
@@ -139,7 +139,7 @@ class Rows:
         With None: whatever it has, if its session is live at ``now``.
         """
         same = self._comparing(key, expected, now)
-        watched = save_is_watched(self._model)
+        watched = bool(save_watchers(self._model))
         if same is not None and not watched:
             with savepoint(self._connection):
                 return _update(same, **columns(instance)) > 0
@@ -174,7 +174,7 @@ class Rows:
 
     def _keeps_payloads(self) -> bool:
         is_kept = keeps_payloads(self._model, self.using, self._connection.vendor)
-        return is_kept and not load_is_heard(self._model)
+        return is_kept and not load_watchers(self._model)
 
     def _hold(self, key: str) -> Any:
         """Lock the row, in a transaction, and return it as the last save left it, or None."""

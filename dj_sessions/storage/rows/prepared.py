@@ -14,6 +14,7 @@ from typing import Any, Final
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import CharField, DateTimeField, Field, Model, TextField
+from django.db.models.signals import post_init, pre_init
 
 from dj_sessions._codec import forwards
 from dj_sessions.storage.rows.comparable import TEXTS, incomparable
@@ -23,9 +24,7 @@ from dj_sessions.storage.rows.watchers import (
     Reason,
     companions,
     delete_watchers,
-    load_is_heard,
     load_watchers,
-    save_is_watched,
     save_watchers,
 )
 
@@ -111,8 +110,9 @@ class PreparedRows(Rows):
         return value  # type: ignore[no-any-return]
 
     def _fetch(self, sql: str, key: str, now: datetime, lock: bool) -> Any:
-        with self._connection.cursor() as cursor:
-            live = self._connection.ops.adapt_datetimefield_value(now)
+        connection = connections[self.using]
+        with connection.cursor() as cursor:
+            live = connection.ops.adapt_datetimefield_value(now)
             parameters = *self._sql.sought(key), live
             cursor.execute(sql + self._sql.lock if lock else sql, parameters)
             return cursor.fetchone()
@@ -131,7 +131,7 @@ class PreparedRows(Rows):
             return super().replace(key, instance, expected, now)
         named = self._sql.named(key)
         if expected is None:
-            live = self._connection.ops.adapt_datetimefield_value(now)
+            live = connections[self.using].ops.adapt_datetimefield_value(now)
             return self._write(self._sql.replace_live, (*values, *named, live))
         return self._write(self._sql.replace, (*values, *named, expected))
 
@@ -153,15 +153,14 @@ class PreparedRows(Rows):
         return self._write(self._sql.move, (name, forward, ended, *self._sql.named(key), expected))
 
     def _write(self, sql: str, parameters: tuple[Any, ...]) -> bool:
-        with savepoint(self._connection):
-            return self._execute(sql, parameters)
+        connection = connections[self.using]
+        with savepoint(connection), connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            return bool(cursor.rowcount > 0)
 
     def _delete_by(self, sql: str, parameters: tuple[Any, ...]) -> bool:
-        with breaking(self._connection):
-            return self._execute(sql, parameters)
-
-    def _execute(self, sql: str, parameters: tuple[Any, ...]) -> bool:
-        with self._connection.cursor() as cursor:
+        connection = connections[self.using]
+        with breaking(connection), connection.cursor() as cursor:
             cursor.execute(sql, parameters)
             return bool(cursor.rowcount > 0)
 
@@ -169,15 +168,15 @@ class PreparedRows(Rows):
         self, fields: Iterable[Field[Any, Any]], instance: Model, *, adding: bool
     ) -> tuple[Any, ...] | None:
         """Return what ``instance.save()`` would send, or None if the ORM has to send it."""
-        if save_is_watched(self._model):
+        if save_watchers(self._model):
             return None
-        values = []
+        connection, values = connections[self.using], []
         for field in fields:
             value: Any = field.pre_save(instance, adding)
             if type(value) is not str or type(field) not in TEXTS:  # which send it as it is
                 if hasattr(value, "resolve_expression"):
                     return None
-                value = field.get_db_prep_save(value, self._connection)
+                value = field.get_db_prep_save(value, connection)
             values.append(value)
         return tuple(values)
 
@@ -188,7 +187,9 @@ def rows_of(model: type[Model], using: str) -> Rows:
     They do not where a database, a manager or a field may want something else.
     """
     plain, prepared = _rows(model, using, connections[using].vendor)
-    return plain if prepared is None or load_is_heard(model) else prepared
+    if prepared is None or ((pre_init.receivers or post_init.receivers) and load_watchers(model)):
+        return plain
+    return prepared
 
 
 @cache

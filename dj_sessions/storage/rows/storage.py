@@ -67,26 +67,28 @@ class RowStorage(Storage):
     # Writing
 
     def insert(self, key: str, record: RowRecord) -> bool:
-        rows = self._written(record.instance)
+        using = router.db_for_write(self.model, instance=record.instance)
+        rows = rows_of(self.model, using)
         try:
             rows.insert(record.instance)
         except IntegrityError:
             if rows.is_taken(key):
                 return False
             raise
-        self.commit = commit_of(rows.using)
+        self.commit = commit_of(using)
         return True
 
     def replace(self, key: str, record: RowRecord, expected: Record | None) -> bool:
         payload = None if expected is None else expected.payload
-        rows = self._written(record.instance)
+        using = router.db_for_write(self.model, instance=record.instance)
+        rows = rows_of(self.model, using)
         try:
             replaced = rows.replace(key, record.instance, payload, timezone.now())
         except OperationalError as error:
             if not rows.was_overtaken(error):
                 raise
             return False
-        self.commit = commit_of(rows.using) if replaced else None
+        self.commit = commit_of(using) if replaced else None
         return replaced
 
     def remove(self, key: str, expected: Record | None = None) -> bool:
@@ -109,10 +111,9 @@ class RowStorage(Storage):
         payload = None if expected is None else expected.payload
         return rows.is_done(partial(rows.move, key, payload, forward, timezone.now()))
 
-    def _written(self, instance: Any = None) -> Rows:
+    def _written(self) -> Rows:
         """Return the rows of the database to which sessions are written."""
-        hints = {} if instance is None else {"instance": instance}
-        return rows_of(self.model, router.db_for_write(self.model, **hints))
+        return rows_of(self.model, router.db_for_write(self.model))
 
     # Clearing
 

@@ -18,21 +18,19 @@ _NOTHING: Final = nullcontext()
 
 def is_inside(connection: BaseDatabaseWrapper) -> bool:
     """Return whether a transaction is open, be it the one that a TestCase rolls back."""
-    return connection.in_atomic_block or _is_committed_by_hand(connection)
+    # To ask a connection for its mode opens it; before that nothing has begun.
+    return connection.in_atomic_block or (
+        connection.connection is not None and not connection.autocommit
+    )
 
 
 def in_transaction(using: str) -> bool:
     """Return whether a transaction is open, other than the one that a TestCase rolls back."""
     connection = connections[using]
     if not connection.in_atomic_block:
-        return _is_committed_by_hand(connection)
+        return is_inside(connection)
     blocks: list[Any] = connection.atomic_blocks
     return any(not block._from_testcase for block in blocks)
-
-
-def _is_committed_by_hand(connection: BaseDatabaseWrapper) -> bool:
-    # To ask a connection for its mode opens it; before that nothing has begun.
-    return connection.connection is not None and not connection.autocommit
 
 
 def after_commit(using: str, action: Callable[[], object]) -> None:
@@ -51,7 +49,7 @@ def commit_of(using: str) -> Commit | None:
 
     Of what a site commits by hand nobody would tell: it counts as committed.
     """
-    if not (connections[using].in_atomic_block and in_transaction(using)):
+    if not connections[using].in_atomic_block or not in_transaction(using):
         return None
     commit = Commit()
     after_commit(using, commit)

@@ -42,17 +42,14 @@ def own_loading(model: Any) -> Iterator[Reason]:
         yield Reason("method", "__init__")
 
 
-def load_watchers(model: type[Model]) -> Iterator[Reason]:
-    """Yield who must see a loaded instance, which they may change."""
+def load_watchers(model: type[Model]) -> list[Reason]:
+    """Return who must see a loaded instance, which they may change."""
+    found = []
     if signals.pre_init.has_listeners(model):
-        yield Reason("signal", "pre_init")
+        found.append(Reason("signal", "pre_init"))
     if signals.post_init.has_listeners(model):
-        yield Reason("signal", "post_init")
-
-
-def load_is_heard(model: type[Model]) -> bool:
-    """Tell whether a receiver must see a loaded instance."""
-    return any(load_watchers(model))
+        found.append(Reason("signal", "post_init"))
+    return found
 
 
 def has_parents(model: Any) -> bool:
@@ -64,21 +61,19 @@ def _parents(model: Any) -> Iterator[Reason]:
     return (Reason("parent", parent) for parent in model._meta.concrete_model._meta.parents)
 
 
-def save_watchers(model: type[Model]) -> Iterator[Reason]:
-    """Yield who must see ``save()``: overrides, receivers, the tables of parents."""
+def save_watchers(model: Any) -> list[Reason]:
+    """Return who must see ``save()``: overrides, receivers, the tables of parents."""
+    found = []
     for name in SAVING:
         if getattr(model, name) is not getattr(Model, name):
-            yield Reason("method", name)
-    yield from _parents(model)
+            found.append(Reason("method", name))
+    if model._meta.concrete_model._meta.parents:
+        found += _parents(model)
     if signals.pre_save.has_listeners(model):
-        yield Reason("signal", "pre_save")
+        found.append(Reason("signal", "pre_save"))
     if signals.post_save.has_listeners(model):
-        yield Reason("signal", "post_save")
-
-
-def save_is_watched(model: type[Model]) -> bool:
-    """Tell whether somebody must see ``save()``."""
-    return any(save_watchers(model))
+        found.append(Reason("signal", "post_save"))
+    return found
 
 
 def delete_watchers(model: type[Model]) -> Iterator[Reason]:
