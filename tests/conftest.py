@@ -259,7 +259,7 @@ def nobody_listens_to_the_rows_of_the_next_test() -> Iterator[None]:
     """The cached_db stores of a test hear of deleted rows, and tell their caches."""
     yield
     cached_db._watching.clear()
-    ends._audiences.clear()
+    ends.audiences.clear()
 
 
 @pytest.fixture(autouse=True)

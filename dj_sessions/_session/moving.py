@@ -88,7 +88,7 @@ class MovingSession(ComparedSession):
 
     async def _end_missed_login(self, mode: Mode) -> None:
         """Carry no login over to the new key that was ended under the old one."""
-        if AUTHENTICATED not in self._session_cache:
+        if self._session_cache.get(AUTHENTICATED) is None:
             return
         await mode(self._storage.remove, self._storage.aremove, self._session_key)
         self._session_key = None
@@ -155,7 +155,7 @@ class MovingSession(ComparedSession):
         The browser has the new key, or is about to get it, by the response of another request.
         """
         data = getattr(self, "_session_cache", {})
-        return self._found_forward is not None and AUTHENTICATED not in data
+        return self._found_forward is not None and data.get(AUTHENTICATED) is None
 
     def _deletes_its_own_way(self) -> bool:
         """Return whether a subclass overrides ``delete()``, which then ends the old key."""

@@ -16,8 +16,8 @@ from dj_sessions.storage.rows.transactions import is_inside
 class HookedRows(RowStorage):
     """Rows that ``_get_session_from_db()`` of the session finds; a forward is no row of it."""
 
-    def __init__(self, model: Any, session: Any, *, has_own_keys: bool) -> None:
-        super().__init__(model, has_own_keys=has_own_keys)
+    def __init__(self, model: Any, session: Any, *, has_own_keys: bool, store: type | None) -> None:
+        super().__init__(model, has_own_keys=has_own_keys, store=store)
         self._session = session
 
     def read(self, key: str) -> Record | None:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import logging
 from typing import Any, Final
-
-from django.db.models import signals
+from weakref import WeakSet
 
 from dj_sessions._codec import payloads
 from dj_sessions._session.twins import in_thread
@@ -18,7 +17,7 @@ from dj_sessions.backends.db import SessionStore as DBStore
 from dj_sessions.conf import conf
 from dj_sessions.storage import Record
 from dj_sessions.storage.copies.storage import CopiedStorage
-from dj_sessions.storage.rows.watchers import OWN_RECEIVER
+from dj_sessions.storage.rows import ends
 
 __all__ = ["KEY_PREFIX", "CreateError", "DBStore", "SessionBase", "SessionStore", "UpdateError"]
 
@@ -27,8 +26,8 @@ logger = logging.getLogger("django.contrib.sessions")
 
 KEY_PREFIX = "django.contrib.sessions.cached_db"
 
-#: The stores that hear of deleted rows, with the models of these.
-_watching: Final[dict[type, Any]] = {}
+#: The stores that hear of rows that others end or change.
+_watching: Final[WeakSet[type]] = WeakSet()
 
 
 class SessionStore(CacheUser, DBStore):
@@ -47,20 +46,18 @@ class SessionStore(CacheUser, DBStore):
 
     @classmethod
     def _watch_rows(cls) -> None:
-        """Have the copy of a row that is deleted through the ORM or the admin ended with it."""
-        model, name = cls.get_model_class(), f"{OWN_RECEIVER}{cls.__module__}.{cls.__qualname__}"
-        signals.post_delete.connect(cls._row_was_deleted, sender=model, dispatch_uid=name)
-        _watching[cls] = model
+        """Have the copy of a row end with it where this store does not end it."""
+        ends.watch(cls.get_model_class(), cls._row_has_ended)
+        _watching.add(cls)
 
     @classmethod
-    def _row_was_deleted(cls, *, instance: Any, **kwargs: object) -> None:
-        if not getattr(instance, "is_ended_by_its_store", False):
-            cls(instance.session_key)._storage.end_copy(instance.session_key)
+    def _row_has_ended(cls, session_key: str) -> None:
+        cls(session_key)._storage.end_copy(session_key)
 
     def get_storage(self) -> CopiedStorage:
         """Return the rows of the model, with copies of them in the cache."""
         return CopiedStorage(
-            self._rows(),
+            self._rows(type(self)),
             self._cache,
             conf.SESSION_CACHE_ALIAS,
             self.cache_key_prefix,

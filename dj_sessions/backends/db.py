@@ -97,11 +97,11 @@ class SessionStore(StoredSession):
         """Return the rows of the model."""
         return self._rows()
 
-    def _rows(self) -> RowStorage:
+    def _rows(self, store: type | None = None) -> RowStorage:
         own_keys = self._makes_own_keys()
         if self._finds_rows_its_own_way():
-            return HookedRows(self.model, self, has_own_keys=own_keys)
-        return RowStorage(self.model, has_own_keys=own_keys)
+            return HookedRows(self.model, self, has_own_keys=own_keys, store=store)
+        return RowStorage(self.model, has_own_keys=own_keys, store=store)
 
     def _finds_rows_its_own_way(self) -> bool:
         kind, ours = type(self), SessionStore

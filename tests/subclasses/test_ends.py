@@ -204,7 +204,7 @@ class TestWatching:
         assert reference() is None
         for _ in range(50):
             ends.watch(Session, Hearer().ended)
-        assert len(ends._audiences[Session]._hearers) <= 2
+        assert len(ends.audiences[Session]._hearers) <= 2
         row_of(Session).delete()
         assert watched.heard == [KEY]
 
@@ -303,7 +303,7 @@ def test_stores_that_nobody_has_any_more_are_collected(store):
     gc.collect()
     assert [reference() for reference in made] == [None] * 50
     store.SessionStore()
-    assert len(ends._audiences[Session]._hearers) == len(cached_db._watching) == 1
+    assert len(ends.audiences[Session]._hearers) == len(cached_db._watching) == 1
 
 
 @copied

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from inspect import ismethod
 from threading import Lock
 from typing import Any, Final, TypeAlias
@@ -51,7 +52,7 @@ class Audience:
 
 
 #: By the concrete model, which proxies share.
-_audiences: Final[WeakKeyDictionary[type[Model], Audience]] = WeakKeyDictionary()
+audiences: Final[WeakKeyDictionary[type[Model], Audience]] = WeakKeyDictionary()
 _adding: Final = Lock()
 
 
@@ -64,9 +65,9 @@ def watch(model: type[Model], ended: Ended) -> None:
     """
     concrete: Any = model._meta.concrete_model
     with _adding:
-        audience = _audiences.get(concrete)
+        audience = audiences.get(concrete)
         if audience is None:
-            audience = _audiences[concrete] = Audience()
+            audience = audiences[concrete] = Audience()
             # Each by name: a receiver of every model would have all of a site's rows loaded.
             for member in _with_proxies(concrete):
                 audience.listen_to(member)
@@ -76,13 +77,23 @@ def watch(model: type[Model], ended: Ended) -> None:
 def tell(model: type[Model], session_key: str, *, by: object = None) -> None:
     """Tell the watchers that a row goes, or changes, by a statement that sends no signal.
 
-    Told before the statement, they keep no copy of what is read until it is done. The methods of
-    the object or class ``by`` are not told.
+    The methods of the object or class ``by`` are not told.
     """
     concrete: Any = model._meta.concrete_model
-    audience = _audiences.get(concrete)
+    audience = audiences.get(concrete)
     if audience is not None:
         audience.tell(session_key, by)
+
+
+@contextmanager
+def telling(model: type[Model], session_key: str, *, by: object = None) -> Iterator[None]:
+    """Tell so before the statement and after it.
+
+    Before, as this process may end in between; after, as others may have read the row meanwhile.
+    """
+    tell(model, session_key, by=by)
+    yield
+    tell(model, session_key, by=by)
 
 
 def is_own(receiver: object) -> bool:
@@ -114,7 +125,7 @@ def _with_proxies(model: type[Model]) -> Iterator[type[Model]]:
 
 def _meet(sender: Any, **kwargs: object) -> None:
     """Listen to a proxy that is made while its model is watched."""
-    audience = _audiences.get(sender._meta.concrete_model)
+    audience = audiences.get(sender._meta.concrete_model)
     if audience is not None:
         audience.listen_to(sender)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -12,6 +13,7 @@ from django.utils import timezone
 
 from dj_sessions.storage.base import Record, Storage
 from dj_sessions.storage.clearing import Purge
+from dj_sessions.storage.rows import ends
 from dj_sessions.storage.rows.clearing import RowPurge
 from dj_sessions.storage.rows.orm import RowRecord, Rows, manager_of, named
 from dj_sessions.storage.rows.prepared import rows_of
@@ -21,19 +23,25 @@ from dj_sessions.storage.rows.watchers import delete_is_watched
 #: Each failed attempt means that somebody else's save succeeded, so a few may follow each other.
 REMOVE_ATTEMPTS: Final = 16
 
+_UNHEARD: Final = nullcontext()
+
 
 class RowStorage(Storage):
     """The rows of ``model``; a record that is written brings the instance that is its row.
 
     ``has_own_keys`` says that session keys may differ in their case alone, which MariaDB takes for
-    the same.
+    the same. Those who keep copies of rows are told of ends and of saves, except for the methods of
+    ``store``, a class that keeps copies itself and looks after its own saves.
     """
 
     atomic_replace = True
 
-    def __init__(self, model: Any, *, has_own_keys: bool = False) -> None:
+    def __init__(
+        self, model: Any, *, has_own_keys: bool = False, store: type | None = None
+    ) -> None:
         self.model = model
         self._has_own_keys = has_own_keys
+        self._store = store
 
     # Reading
 
@@ -82,16 +90,24 @@ class RowStorage(Storage):
         payload = None if expected is None else expected.payload
         using = router.db_for_write(self.model, instance=record.instance)
         rows = rows_of(self.model, using)
+        heard = ends.audiences and self._store is None
         try:
-            replaced = rows.replace(key, record.instance, payload, timezone.now())
+            with ends.telling(self.model, key) if heard else _UNHEARD:
+                replaced = rows.replace(key, record.instance, payload, timezone.now())
         except OperationalError as error:
             if not rows.was_overtaken(error):
                 raise
             return False
         self.commit = commit_of(using) if replaced else None
+        if heard and self.commit is not None:
+            self.commit.then(partial(ends.tell, self.model, key))
         return replaced
 
     def remove(self, key: str, expected: Record | None = None) -> bool:
+        with ends.telling(self.model, key, by=self._store):
+            return self._remove(key, expected)
+
+    def _remove(self, key: str, expected: Record | None) -> bool:
         rows = self._written()
         if expected is not None:
             return rows.is_done(partial(rows.take, key, expected.payload, timezone.now()))
@@ -109,7 +125,8 @@ class RowStorage(Storage):
         if not rows.keeps_forwards():
             return self.remove(key, expected)
         payload = None if expected is None else expected.payload
-        return rows.is_done(partial(rows.move, key, payload, forward, timezone.now()))
+        with ends.telling(self.model, key, by=self._store):
+            return rows.is_done(partial(rows.move, key, payload, forward, timezone.now()))
 
     def _written(self) -> Rows:
         """Return the rows of the database to which sessions are written."""
