@@ -11,7 +11,7 @@ from django.db import models
 from django.utils import timezone
 
 from dj_sessions._codec import forwards
-from dj_sessions._session.keys import shorten
+from dj_sessions._keys import shorten
 from dj_sessions._translations import gettext_lazy as _
 
 __all__ = ["AbstractBaseSession", "BaseSessionManager"]

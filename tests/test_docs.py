@@ -20,9 +20,8 @@ from django.core.management import get_commands, load_command_class
 from django.test import override_settings
 from django.utils.module_loading import import_string
 
-from dj_sessions import checks
+from dj_sessions import _keys, checks
 from dj_sessions._codec import forwards, log_rate
-from dj_sessions._session import keys
 from dj_sessions.backends import file, signed_cookies, stored
 from dj_sessions.conf import SessionSettings, conf
 from testproject import environment
@@ -233,15 +232,15 @@ def test_the_documented_differences_are_those_that_the_differential_tests_allow(
         ("concurrency", f"for {forwards.AGE} seconds"),
         ("concurrency", f"by default {SessionSettings().SESSION_CONFLICT_TIMEOUT} seconds"),
         ("engines", f"more than {signed_cookies.COOKIE_LIMIT:,} bytes"),
-        ("differences", f"removes {stored.PURGE_BATCH} at a time"),
+        ("differences", f"removes {clearing.PURGE_BATCH} at a time"),
         ("differences", f"more than {log_rate.MOST} in a minute"),
         ("security", f"the first {log_rate.MOST} in {log_rate.SECONDS} seconds"),
         ("differences", f"more than {signed_cookies.COOKIE_LIMIT:,} bytes"),
         ("differences", {3600: "an hour ago"}[file.ORPHAN_AGE]),
-        ("security", f"{len(keys.new_key())} characters of `0-9a-z`"),
-        ("security", f"{int(len(keys.new_key()) * log2(len(keys.VALID_KEY_CHARS)))} bits"),
-        ("security", f"{keys.MIN_LENGTH} to {keys.MAX_LENGTH} characters of `0-9a-z`"),
-        ("security", {6: "first six characters"}[len(keys.shorten("a" * 32)) - 1]),
+        ("security", f"{len(_keys.new_key())} characters of `0-9a-z`"),
+        ("security", f"{int(len(_keys.new_key()) * log2(len(_keys.VALID_KEY_CHARS)))} bits"),
+        ("security", f"{_keys.MIN_LENGTH} to {_keys.MAX_LENGTH} characters of `0-9a-z`"),
+        ("security", {6: "first six characters"}[len(_keys.shorten("a" * 32)) - 1]),
     ],
 )
 def test_numbers_are_those_of_the_code(name, phrase):

@@ -8,7 +8,7 @@ from django.utils.crypto import get_random_string
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dj_sessions._session import keys
+from dj_sessions import _keys
 from dj_sessions.backends import cache
 from dj_sessions.backends.base import SessionBase
 from dj_sessions.models import Session
@@ -17,48 +17,48 @@ ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def test_a_new_key_is_32_characters_of_django_s_alphabet():
-    assert keys.VALID_KEY_CHARS == DJANGO_KEY_CHARS
+    assert _keys.VALID_KEY_CHARS == DJANGO_KEY_CHARS
     for _ in range(100):
-        key = keys.new_key()
+        key = _keys.new_key()
         assert len(key) == 32
         assert set(key) <= set(ALPHABET)
-        assert keys.is_key(key)
+        assert _keys.is_key(key)
 
 
 def test_no_two_new_keys_are_equal_and_every_character_occurs():
-    made = {keys.new_key() for _ in range(1000)}
+    made = {_keys.new_key() for _ in range(1000)}
     assert len(made) == 1000
     assert set("".join(made)) == set(ALPHABET)
 
 
 def test_a_key_that_django_made_is_a_key():
-    assert keys.is_key(get_random_string(32, DJANGO_KEY_CHARS))
+    assert _keys.is_key(get_random_string(32, DJANGO_KEY_CHARS))
 
 
 @pytest.mark.parametrize("length", range(1, 60))
 def test_keys_are_8_to_40_characters_long(length):
-    assert keys.is_key("a" * length) is (8 <= length <= 40)
+    assert _keys.is_key("a" * length) is (8 <= length <= 40)
 
 
 def test_the_longest_key_fits_the_column():
     column = Session._meta.get_field("session_key")
-    assert column.max_length == keys.MAX_LENGTH
+    assert column.max_length == _keys.MAX_LENGTH
 
 
 @given(st.text(st.sampled_from(ALPHABET), min_size=8, max_size=40))
 def test_whatever_is_in_the_alphabet_is_a_key(text):
-    assert keys.is_key(text)
+    assert _keys.is_key(text)
 
 
 @given(st.text(st.sampled_from(ALPHABET), min_size=8, max_size=39), st.characters(), st.data())
 def test_one_character_outside_the_alphabet_is_enough_to_be_none(text, stranger, data):
     place = data.draw(st.integers(0, len(text)))
-    assert keys.is_key(text[:place] + stranger + text[place:]) is (stranger in ALPHABET)
+    assert _keys.is_key(text[:place] + stranger + text[place:]) is (stranger in ALPHABET)
 
 
 @given(st.text())
 def test_any_text_is_a_key_exactly_if_length_and_characters_fit(text):
-    assert keys.is_key(text) is (8 <= len(text) <= 40 and all(char in ALPHABET for char in text))
+    assert _keys.is_key(text) is (8 <= len(text) <= 40 and all(char in ALPHABET for char in text))
 
 
 UNLIKELY = [
@@ -84,21 +84,21 @@ UNLIKELY = [
 
 @pytest.mark.parametrize("value", UNLIKELY)
 def test_what_a_browser_may_send_in_place_of_a_key_is_none(value):
-    assert keys.is_key(value) is False
+    assert _keys.is_key(value) is False
 
 
 @pytest.mark.parametrize("value", [None, 0, 12345678, b"abcdefgh", ["abcdefgh"], object()])
 def test_what_is_no_text_is_no_key(value):
-    assert keys.is_key(value) is False
-    assert keys.is_custom_key(value) is False
+    assert _keys.is_key(value) is False
+    assert _keys.is_custom_key(value) is False
 
 
 @pytest.mark.parametrize(
     "value", ["ABCDEFGH", "user-1.abcdef", "1c6c2c5e-90f8-4a4a-9d3e-0d9a4f2f9a11", "schlüssel"]
 )
 def test_a_store_with_keys_of_its_own_may_use_other_characters(value):
-    assert keys.is_custom_key(value) is True
-    assert keys.is_key(value) is False
+    assert _keys.is_custom_key(value) is True
+    assert _keys.is_key(value) is False
 
 
 @given(st.text())
@@ -106,7 +106,7 @@ def test_a_store_with_keys_of_its_own_may_use_other_characters(value):
 @example("abcdefgh\x7f")
 def test_a_custom_key_is_never_short_and_has_no_control_character_space_or_separator(text):
     forbidden = {*map(chr, range(33)), "\x7f", "/", "\\"}
-    assert keys.is_custom_key(text) is (len(text) >= 8 and not forbidden & set(text))
+    assert _keys.is_custom_key(text) is (len(text) >= 8 and not forbidden & set(text))
 
 
 @pytest.mark.parametrize("letter", ["a", "\N{GREEK SMALL LETTER ALPHA}"])
@@ -129,14 +129,14 @@ def test_a_key_that_is_the_data_may_be_long():
 
 
 def test_a_shortened_key_shows_six_characters():
-    assert keys.shorten("abcdefghijkl") == "abcdef…"
+    assert _keys.shorten("abcdefghijkl") == "abcdef…"
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
 def test_no_key_is_shortened_to_a_dash(nothing):
-    assert keys.shorten(nothing) == "—"
+    assert _keys.shorten(nothing) == "—"
 
 
 def test_a_shortened_key_is_no_key():
-    assert not keys.is_key(keys.shorten(keys.new_key()))
-    assert string.ascii_lowercase not in keys.shorten(string.ascii_lowercase)
+    assert not _keys.is_key(_keys.shorten(_keys.new_key()))
+    assert string.ascii_lowercase not in _keys.shorten(string.ascii_lowercase)

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.template.defaultfilters import pprint
 from django.views import debug
 
-from dj_sessions._session import keys
+from dj_sessions import _keys
 from dj_sessions.conf import conf
 
 
@@ -72,7 +72,7 @@ class ReportFilter:
         # Of another path of the site, where cookie_name() answers another name.
         also = {text for name, text in request.COOKIES.items() if conf.SESSION_COOKIE_NAME in name}
         texts = {*brought, *also, getattr(getattr(request, "session", None), "_session_key", None)}
-        return {text for text in texts if isinstance(text, str) and len(text) >= keys.MIN_LENGTH}
+        return {text for text in texts if isinstance(text, str) and len(text) >= _keys.MIN_LENGTH}
 
 
 def _holds(value: Any, secrets: set[str]) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.dispatch import Signal
 
-from dj_sessions._session import keys
+from dj_sessions import _keys
 from dj_sessions._session.modes import Mode
 from dj_sessions.signals import (
     EndReason,
@@ -29,7 +29,7 @@ async def renewed(mode: Mode, session: Any, key: str) -> None:
 
 async def key_changed(mode: Mode, session: Any, old: str, key: str) -> None:
     """Tell that a session goes on under another key."""
-    await _tell(mode, session_key_changed, session, key, old_public_id=keys.public_id(old))
+    await _tell(mode, session_key_changed, session, key, old_public_id=_keys.public_id(old))
 
 
 async def ended(mode: Mode, session: Any, key: str, reason: EndReason) -> None:
@@ -39,5 +39,5 @@ async def ended(mode: Mode, session: Any, key: str, reason: EndReason) -> None:
 
 async def _tell(mode: Mode, signal: Signal, session: Any, key: str, **facts: Any) -> None:
     if signal.receivers:
-        sender, public_id = type(session), keys.public_id(key)
+        sender, public_id = type(session), _keys.public_id(key)
         await mode(signal.send, signal.asend, sender=sender, public_id=public_id, **facts)

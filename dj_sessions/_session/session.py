@@ -14,8 +14,8 @@ from typing import Any
 from asgiref.sync import AsyncToSync
 from django.utils.module_loading import import_string
 
+from dj_sessions import _keys
 from dj_sessions._codec import payloads
-from dj_sessions._session import keys
 from dj_sessions._session.lifetime import SessionLifetime
 from dj_sessions._session.modes import Mode
 from dj_sessions._session.twins import at_once, in_thread, operation, twin_of
@@ -96,7 +96,7 @@ class SessionBase(SessionLifetime):
 
     def _validate_session_key(self, key: object) -> bool:
         """Return whether ``key`` may be a key: only then is the store asked for it."""
-        return keys.is_key(key) or (self._makes_own_keys() and keys.is_custom_key(key))
+        return _keys.is_key(key) or (self._makes_own_keys() and _keys.is_custom_key(key))
 
     @classmethod
     def _makes_own_keys(cls) -> bool:
@@ -137,12 +137,12 @@ class SessionBase(SessionLifetime):
         access.
         """
         key = self.session_key
-        return None if key is None else keys.public_id(key)
+        return None if key is None else _keys.public_id(key)
 
     @at_once
     def _get_new_session_key(self) -> str:
         """Return a key that nobody uses; ``create()`` tries another if that proves wrong."""
-        return keys.new_key()
+        return _keys.new_key()
 
     @operation
     async def _get_or_create_session_key(self, mode: Mode) -> str:

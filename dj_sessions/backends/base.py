@@ -1,6 +1,6 @@
 """``SessionBase``, and what Django's module of this name has beside it."""
 
-from dj_sessions._session.keys import VALID_KEY_CHARS
+from dj_sessions._keys import VALID_KEY_CHARS
 from dj_sessions._session.session import SessionBase
 from dj_sessions.exceptions import CreateError, UpdateError
 

@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 
-from dj_sessions._session import keys
-from dj_sessions._session.keys import VALID_KEY_CHARS
+from dj_sessions import _keys
+from dj_sessions._keys import VALID_KEY_CHARS
 from dj_sessions._session.modes import Mode, finish, in_sync
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
 from dj_sessions.backends.stored import StoredSession
@@ -82,7 +82,7 @@ class SessionStore(StoredSession):
         key = name.removeprefix(self.file_prefix)
         if not name.startswith(self.file_prefix) or not self._validate_session_key(key):
             return None
-        return key if len(key) == keys.LENGTH or self._makes_own_keys() else None
+        return key if len(key) == _keys.LENGTH or self._makes_own_keys() else None
 
     def _is_file_over(self, key: str, record: Record) -> bool:
         session = type(self)(key)
@@ -90,7 +90,7 @@ class SessionStore(StoredSession):
 
     def _place(self) -> str:
         path = os.fspath(self.storage_path)
-        return f" (the file of session {keys.shorten(self._session_key)} in {path!r})"
+        return f" (the file of session {_keys.shorten(self._session_key)} in {path!r})"
 
     def _decoded(self, record: Record) -> dict[str, Any] | None:
         # A server on Django's own engine creates the file before it has the data: that is no

@@ -13,8 +13,9 @@ from typing import Any, Final
 from django.utils import timezone
 from django.utils.functional import cached_property
 
+from dj_sessions import _keys
 from dj_sessions._codec import payloads
-from dj_sessions._session import events, keys
+from dj_sessions._session import events
 from dj_sessions._session.merge import ABSENT
 from dj_sessions._session.modes import Mode
 from dj_sessions._session.moving import MovingSession
@@ -64,7 +65,7 @@ class StoredSession(MovingSession):
             self._refused_key = value if self._session_key is None else None
 
     def _validate_session_key(self, key: object) -> bool:
-        return super()._validate_session_key(key) and keys.fits_every_store(str(key))
+        return super()._validate_session_key(key) and _keys.fits_every_store(str(key))
 
     # Records
 
@@ -176,7 +177,7 @@ class StoredSession(MovingSession):
 
     def _refuse_refused_key(self, must_create: bool) -> None:
         if must_create and self._refused_key is not None:
-            why = keys.why_refused(self._refused_key, is_custom=self._makes_own_keys())
+            why = _keys.why_refused(self._refused_key, is_custom=self._makes_own_keys())
             raise InvalidSessionKey(why)
 
     # Ending

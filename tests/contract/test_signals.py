@@ -2,8 +2,7 @@
 
 import pytest
 
-from dj_sessions import signals
-from dj_sessions._session import keys
+from dj_sessions import _keys, signals
 from dj_sessions.signals import EndReason
 
 pytestmark = pytest.mark.stores(server_side=True)
@@ -62,7 +61,7 @@ def test_a_deletion_says_so_once(store, mode, save, told):
     del told[:]
     mode.wrap(store.SessionStore()).delete(key)
     mode.wrap(store.SessionStore(key)).delete()
-    assert told == [("ended", keys.public_id(key), EndReason.DELETED)]
+    assert told == [("ended", _keys.public_id(key), EndReason.DELETED)]
 
 
 def test_nothing_is_told_of_a_made_up_key(store, mode, told):

@@ -98,7 +98,7 @@ class Records:
             }
             for name in reversed(cache._cache)
             if name.startswith(prefix)
-            and "." not in name.removeprefix(prefix)  # vouchers and their generation are ours
+            and "/" not in name.removeprefix(prefix)  # tags, generations and forwards are ours
             and cache._expire_info[name] > time.time()
         }
 

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from dj_sessions._session import keys
+from dj_sessions import _keys
 
 
 class CacheFailed(Exception):
@@ -51,7 +51,7 @@ def _chain(error: BaseException, outer: BaseException | None) -> Iterator[BaseEx
 
 def _texts(values: Iterable[Any]) -> Iterator[str]:
     for value in values:
-        if isinstance(value, str) and len(value) >= keys.MIN_LENGTH:
+        if isinstance(value, str) and len(value) >= _keys.MIN_LENGTH:
             yield value
         elif isinstance(value, tuple):
             yield from _texts(value)

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from dj_sessions import _keys
 from dj_sessions._codec import payloads
-from dj_sessions._session import keys
 from dj_sessions.conf import conf
 from dj_sessions.storage.base import Record, Storage
 from dj_sessions.storage.clearing import Purge
@@ -61,7 +61,7 @@ class FileStorage(Storage):
 
     def _place(self, key: str) -> str:
         where = os.fspath(self._directory)
-        return f" (the file of session {keys.shorten(key)} in {where!r})"
+        return f" (the file of session {_keys.shorten(key)} in {where!r})"
 
     def insert(self, key: str, record: Record) -> bool:
         durable = conf.SESSION_FILE_FSYNC
