@@ -22,8 +22,10 @@ from django.utils.module_loading import import_string
 
 from dj_sessions import _keys, checks
 from dj_sessions._codec import forwards, log_rate
-from dj_sessions.backends import file, signed_cookies, stored
+from dj_sessions.backends import signed_cookies
 from dj_sessions.conf import SessionSettings, conf
+from dj_sessions.storage import clearing
+from dj_sessions.storage.files.storage import ORPHAN_AGE
 from testproject import environment
 from tests.differential.differences import DELIBERATE_DIFFERENCES
 from tests.docs.pages import DOCS, ROOT, docs, example_site, page, pages
@@ -236,7 +238,7 @@ def test_the_documented_differences_are_those_that_the_differential_tests_allow(
         ("differences", f"more than {log_rate.MOST} in a minute"),
         ("security", f"the first {log_rate.MOST} in {log_rate.SECONDS} seconds"),
         ("differences", f"more than {signed_cookies.COOKIE_LIMIT:,} bytes"),
-        ("differences", {3600: "an hour ago"}[file.ORPHAN_AGE]),
+        ("differences", {3600: "an hour ago"}[ORPHAN_AGE]),
         ("security", f"{len(_keys.new_key())} characters of `0-9a-z`"),
         ("security", f"{int(len(_keys.new_key()) * log2(len(_keys.VALID_KEY_CHARS)))} bits"),
         ("security", f"{_keys.MIN_LENGTH} to {_keys.MAX_LENGTH} characters of `0-9a-z`"),
