@@ -18,6 +18,7 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessionMiddleware
 from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.redis import RedisCache
 from django.core.checks import Error, Warning, registry  # noqa: A004
 from django.core.checks.security import sessions as django_security
 from django.core.exceptions import ImproperlyConfigured
@@ -64,6 +65,10 @@ HEALTHY = {
         "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "x"},
         "local": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
         "dummy": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
+        "files": {
+            "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+            "LOCATION": "/var/tmp/unused",
+        },
     },
 }
 
@@ -147,6 +152,11 @@ WRONG = [
     (
         "W016",
         engine("cached_db") | {"SESSION_CACHE_ALIAS": "local"},
+        {"SESSION_CACHE_ALIAS": "default"},
+    ),
+    (
+        "W037",
+        engine("cache") | {"SESSION_CACHE_ALIAS": "files"},
         {"SESSION_CACHE_ALIAS": "default"},
     ),
     ("E008", engine("cache") | {"SESSION_CACHE_ALIAS": "none"}, {"SESSION_CACHE_ALIAS": "default"}),
@@ -410,6 +420,32 @@ def test_a_serializer_whose_package_is_not_installed_is_an_error(monkeypatch):
     (message,) = messages(SESSION_SERIALIZER="dj_sessions.serializers.FastJSONSerializer")
     assert message.id == "dj_sessions.E019"
     assert "needs orjson" in message.msg
+
+
+class OwnRedis(RedisCache):
+    """Stores in a way of its own."""
+
+    def set(self, *arguments, **options):
+        return super().set(*arguments, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "backend", "said"),
+    [
+        ("cache", f"{__name__}.OwnRedis", ["dj_sessions.W037"]),
+        ("cached_db", f"{__name__}.OwnRedis", []),  # where the database compares
+        ("cache", "django_redis.cache.RedisCache", []),
+        ("cache", "django_valkey.cache.ValkeyCache", []),
+        ("cache", "django_valkey.cluster_cache.cache.ClusterValkeyCache", []),
+        ("cache", "django.core.cache.backends.memcached.PyMemcacheCache", []),
+    ],
+)
+def test_a_cache_that_does_not_compare_and_write_in_one_step_is_reported(name, backend, said):
+    cache = {"BACKEND": backend, "LOCATION": "redis://127.0.0.1:1"}
+    found = messages(**engine(name), CACHES={"default": cache})
+    assert [message.id for message in found] == said
+    if said:
+        assert "'default', a OwnRedis," in found[0].msg
 
 
 @pytest.mark.parametrize("name", ["cache", "cached_db"])

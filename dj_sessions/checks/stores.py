@@ -20,6 +20,7 @@ from django.db import models
 from dj_sessions.checks import _shared
 from dj_sessions.checks._shared import AppConfigs, Messages, Unusable, use
 from dj_sessions.conf import conf
+from dj_sessions.storage.caches import adapter_of
 
 #: What to do about a directory of session files that is not the server's own.
 OWN_DIRECTORY: Final = (
@@ -79,6 +80,7 @@ def check_cache(app_configs: AppConfigs, **kwargs: Any) -> Messages:
     if prefix is None:
         return
     yield from _check_alias(conf.SESSION_CACHE_ALIAS)
+    yield from _check_atomicity(conf.SESSION_CACHE_ALIAS)
     if not prefix:
         yield Warning(
             f"The cache_key_prefix of SESSION_ENGINE = {conf.SESSION_ENGINE!r} is empty: a session "
@@ -107,6 +109,24 @@ def _check_alias(alias: Any) -> Messages:
         )
         return
     yield from _check_backend(alias, cache)
+
+
+def _check_atomicity(alias: Any) -> Messages:
+    if hasattr(_shared.store_or_none(), "get_model_class"):  # its database compares
+        return
+    try:
+        cache = use(_make_cache, alias)
+        is_atomic = use(adapter_of, cache).atomic
+    except Unusable:  # _check_alias() reports it
+        return
+    if not (is_atomic or isinstance(cache, DummyCache)):
+        yield Warning(
+            f"Sessions are in the cache {alias!r}, a {type(cache).__name__}, which cannot compare "
+            "and write in one step: of two saves of a session at the same time, one may be lost.",
+            hint=f"Point CACHES[{alias!r}] to Redis, Valkey or Memcached, or set "
+            "SESSION_CACHE_ALIAS.",
+            id="dj_sessions.W037",
+        )
 
 
 def _make_cache(alias: str) -> BaseCache:

@@ -67,7 +67,7 @@ class CacheAdapter:
         """
         return bool(self.cache.add(name, self.decode(raw), age))
 
-    def replace(self, name: str, raw: Any, expected: Any, age: int) -> bool:
+    def replace(self, name: str, raw: Any, expected: Any, age: int | None) -> bool:
         """Store ``raw`` over ``expected`` (None: over anything); return whether it did."""
         current = self.read(name)
         if current is None or not (expected is None or snapshot.is_same(expected, current)):
@@ -120,8 +120,31 @@ class CacheAdapter:
         current = self.read_many(conditions) if conditions else []
         if not all(map(snapshot.is_expected, current, conditions.values())):
             return False
-        for name in conditions_last(conditions, entries):
-            self.cache.set(name, self.decode(entries[name]), age)
+        return all(self.write(name, entries[name], age) for name in _last(conditions, entries))
+
+    def write_one_by_one(
+        self, conditions: Mapping[str, Any], entries: Mapping[str, Any], age: int | None
+    ) -> bool:
+        """Do as ``write_if()`` where one step takes in one entry alone.
+
+        The entries without a condition are stored first, so that they are there when one with a
+        condition is. A condition on an entry that is not stored is not asked.
+        """
+        for name in _last(conditions, entries):
+            raw, expected = entries[name], conditions.get(name)
+            if name not in conditions:
+                stored = self.write(name, raw, age)
+            elif expected is None:
+                stored = self.insert(name, raw, age)
+            else:
+                stored = self.replace(name, raw, expected, age)
+            if not stored:
+                return False
+        return True
+
+    def write(self, name: str, raw: Any, age: int | None) -> bool:
+        """Store ``raw`` whatever there is; return whether the cache took it, as far as it says."""
+        self.cache.set(name, self.decode(raw), age)
         return True
 
     def forget(self, names: Collection[str]) -> None:
@@ -164,7 +187,7 @@ class CacheAdapter:
         return [make(names.copy), voucher, make(names.generation)]
 
 
-def conditions_last(conditions: Mapping[str, Any], entries: Mapping[str, Any]) -> list[str]:
+def _last(conditions: Mapping[str, Any], entries: Mapping[str, Any]) -> list[str]:
     """Return the names of ``entries``, those that have a condition of their own at the end."""
     return sorted(entries, key=lambda name: name in conditions)
 

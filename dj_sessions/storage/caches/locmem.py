@@ -28,7 +28,7 @@ class LocMemAdapter(CacheAdapter):
         with self.cache._lock:
             return self._used(full)
 
-    def replace(self, name: str, raw: Any, expected: Any, age: int) -> bool:
+    def replace(self, name: str, raw: Any, expected: Any, age: int | None) -> bool:
         full = full_name(self.cache, name)
         with self.cache._lock:
             if not self._is_there(full, expected):

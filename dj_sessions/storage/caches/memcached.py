@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.utils.functional import cached_property
 
 from dj_sessions.storage.caches import snapshot
-from dj_sessions.storage.caches.any import CacheAdapter, conditions_last
+from dj_sessions.storage.caches.any import CacheAdapter
 from dj_sessions.storage.caches.made_names import Names
 from dj_sessions.storage.caches.names import full_name
 
@@ -89,22 +89,11 @@ class MemcachedAdapter(CacheAdapter):
     def write_if(
         self, conditions: Mapping[str, Any], entries: Mapping[str, Any], age: int | None
     ) -> bool:
-        """Store the entries one by one: each is compared and stored in one step, all are not.
+        """Store the entries one by one: see ``write_one_by_one()``."""
+        return self.write_one_by_one(conditions, entries, age)
 
-        The entries without a condition of their own come first, so that they are there when one
-        with a condition is. What is asked of an entry that is not stored is not asked.
-        """
-        return all(
-            self._write(name, entries[name], name in conditions, conditions.get(name), age)
-            for name in conditions_last(conditions, entries)
-        )
-
-    def _write(self, name: str, raw: Any, is_asked: bool, expected: Any, age: int | None) -> bool:
-        if not is_asked:
-            return self._store("set", name, raw, age)
-        if expected is None:
-            return self.insert(name, raw, age)
-        return self.replace(name, raw, expected, age)
+    def write(self, name: str, raw: MemcachedEntry, age: int | None) -> bool:
+        return self._store("set", name, raw, age)
 
     def forget(self, names: Collection[str]) -> None:
         for name in names:
