@@ -129,6 +129,20 @@ def test_no_write_is_lost(kind):
     assert kept == {"colour": "green", **{f"saver {n}": n for n in range(SAVERS)}}
 
 
+def test_of_many_who_replace_the_same_value_one_does(kind):
+    seen = put(adapter_of(caches["kind"]), "a", "old")
+    everybody = threading.Barrier(8)
+
+    def replace(number):
+        adapter = adapter_of(caches["kind"])
+        adapter.read("a")  # connected
+        everybody.wait(30)
+        return adapter.replace("a", adapter.encode(number), seen, AGE)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sorted(threads.map(replace, range(8))) == [False] * 7 + [True]
+
+
 def test_of_many_who_write_on_the_same_condition_one_does(kind):
     everybody = threading.Barrier(8)
 
