@@ -1,4 +1,4 @@
-"""`_twins`: one body in two modes, whichever of the two twins people override."""
+"""`twins`: one body in two modes, whichever of the two twins people override."""
 
 import asyncio
 import inspect
@@ -11,15 +11,14 @@ from asgiref.sync import async_to_sync
 from django.utils.functional import SimpleLazyObject
 
 from dj_sessions._session import twins
+from dj_sessions._session.modes import finish, in_async, in_sync
 from dj_sessions._session.twins import (
     Twinned,
     after_load,
     at_once,
-    driven,
-    finish,
-    in_async,
-    in_sync,
     in_thread,
+    operation,
+    operation_on_data,
     twin_of,
 )
 from tests.counters import thread_hops
@@ -101,28 +100,34 @@ class Store(Twinned):
     async def _aget_session(self):
         self.note("loaded")
 
+    @after_load
     def get(self, key, default=None):
         """Return a value."""
         self.note("Store.get")
         return (key, default)
 
+    @in_thread
     def load(self, *args):
         """Read the store."""
         self.note("Store.load")
         return args
 
+    @at_once
     def new_key(self):
         self.note("Store.new_key")
         return "key"
 
-    def save(self, must_create=False):
+    @operation
+    async def save(self, mode, must_create: bool = False) -> tuple:
         """Write the store."""
-        return finish(self._save(in_sync, must_create))
-
-    async def _save(self, mode, must_create=False):
         self.note("Store.save")
         key = await mode(self.new_key, self.anew_key)
         return (key, must_create, await mode(self.load, self.aload, 1))
+
+    @operation_on_data
+    async def swap(self, mode, key):
+        """Exchange a value."""
+        return await mode(self.get, self.aget, key)
 
     @property
     def cache_key(self):
@@ -135,14 +140,9 @@ class Store(Twinned):
         return "Store"
 
     @classmethod
+    @in_thread
     def clear(cls):
         return ("Store", cls)
-
-    aget = after_load(get)
-    aload = in_thread(load)
-    anew_key = at_once(new_key)
-    asave = driven(save, _save)
-    aclear = classmethod(in_thread(clear.__func__))
 
 
 def call(thing, name, *args, **kwargs):
@@ -192,6 +192,30 @@ def test_orchestration_is_one_hop_around_the_whole_body():
     assert Store().save(True) == ("key", True, (1,))
 
 
+def test_orchestration_on_data_loads_once_and_takes_no_hop_of_its_own():
+    assert Store().swap("a") == ("a", None)
+    assert call(Store(), "aswap", "a") == (("a", None), ["loaded", "Store.get"], 0)
+
+
+def test_orchestration_on_data_reaches_an_async_override():
+    class Native(Store):
+        async def aget(self, key):
+            self.note("Native.aget")
+            return key
+
+    assert call(Native(), "aswap", "a") == ("a", ["Native.aget"], 0)
+
+
+def test_a_store_whose_storage_is_async_is_awaited_step_by_step():
+    class Native(Store):
+        _is_awaited = True
+
+    result, calls, hops = call(Native(), "asave")
+    assert result == ("key", False, (1,))
+    assert calls == ["Store.save", "Store.new_key", "Store.load"]
+    assert hops == 1  # of the load alone
+
+
 def test_a_store_that_does_not_block_takes_no_hop():
     class Quick(Store):
         blocking = False
@@ -227,6 +251,15 @@ def test_twins_have_the_names_and_the_documentation_that_readers_of_tracebacks_e
     assert [*inspect.signature(Store.asave).parameters] == ["self", "must_create"]
 
 
+def test_an_operation_shows_what_its_callers_may_pass():
+    assert [*inspect.signature(Store.save).parameters] == ["self", "must_create"]
+    assert "mode" not in Store.save.__annotations__
+    assert Store.save.__qualname__ == "Store.save"
+    assert not inspect.iscoroutinefunction(Store.save)
+    with pytest.raises(TypeError):
+        Store().save(mode=in_async)
+
+
 @pytest.mark.parametrize(
     ("sync", "twin"),
     [
@@ -242,9 +275,24 @@ def test_a_twin_is_named_as_django_names_it(sync, twin):
         pass
 
     method.__name__ = sync
-    method.__qualname__ = f"Store.{sync}"
-    assert in_thread(method).__name__ == twin
-    assert in_thread(method).__qualname__ == f"Store.{twin}"
+    method.__qualname__ = f"Named.{sync}"
+    named = type("Named", (Twinned,), {sync: in_thread(method)})
+    assert getattr(named, twin).__name__ == twin
+    assert getattr(named, twin).__qualname__ == f"Named.{twin}"
+
+
+def test_a_twin_that_is_written_by_hand_stays():
+    class Written(Twinned):
+        @in_thread
+        def load(self):
+            return "sync"
+
+        @twin_of(load)
+        async def aload(self):
+            return "by hand"
+
+    assert call(Written(), "aload")[0] == "by hand"
+    assert Written._async_overrides is False
 
 
 # Who overrides what: the expected order of calls for load() and for aload()
@@ -437,7 +485,7 @@ def replaced(request):
 
 @pytest.mark.parametrize(
     ("method", "name", "kind"),
-    [("save", "asave", "driven"), ("new_key", "anew_key", "at once")],
+    [("save", "asave", "operation"), ("new_key", "anew_key", "at once")],
 )
 def test_a_replaced_sync_method_is_reached_in_a_thread(replaced, method, name, kind):
     mocked, result, calls, hops = replaced(name, method)

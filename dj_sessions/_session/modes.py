@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import suppress
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 from asgiref.sync import sync_to_async
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+#: In the place of what a body waits for. A coroutine of asyncio's may wait for None.
+_NOT_BEGUN: Final = object()
 
 
 class Mode(Protocol):
@@ -62,14 +66,14 @@ async def outside(mode: Mode, sync: Callable[[], R], twin: Callable[[], Awaitabl
     return await twin()
 
 
-def finish(body: Coroutine[Any, Any, R], waits: Any = None) -> R:
+def finish(body: Coroutine[Any, Any, R], waits: Any = _NOT_BEGUN) -> R:
     """Return what ``body`` returns, without an event loop; it must be in sync mode.
 
     ``waits`` is what it waits for if it has begun.
     """
     answer = None
     while True:
-        if waits is not None:
+        if waits is not _NOT_BEGUN:
             _refuse_others(body, waits)
             try:
                 answer = waits.sync()

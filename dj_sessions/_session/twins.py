@@ -264,8 +264,9 @@ class Twinned:
 def _make_twins(cls: type[Twinned]) -> None:
     """Give a class the async twins that the decorators of its methods ask for."""
     for name, value in list(vars(cls).items()):
-        function = value.__func__ if isinstance(value, classmethod) else value
-        make = vars(function).get(_MAKE) if isinstance(function, FunctionType) else None
+        # Not isinstance(): a lazy object would be evaluated.
+        function = value.__func__ if issubclass(type(value), classmethod) else value
+        make = vars(function).get(_MAKE) if type(function) is FunctionType else None
         if make is None or _twin_name(name) in vars(cls):
             continue
         twin = make(function)
