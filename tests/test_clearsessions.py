@@ -17,7 +17,7 @@ from dj_sessions.backends import db
 from dj_sessions.backends.base import SessionBase
 from tests.counters import statements
 from tests.docs.pages import docs
-from tests.subclasses.engines import memory, verbs
+from tests.subclasses.engines import memory, stored
 
 
 def clear(*arguments, **options):
@@ -236,14 +236,16 @@ def test_and_refuses_the_options_that_it_would_not_obey(monkeypatch, option):
         clear(option)
 
 
-def test_a_store_on_five_verbs_is_cleared_in_batches(monkeypatch):
+def test_a_store_over_a_storage_of_five_methods_is_cleared_in_batches(monkeypatch):
     sizes = []
 
-    def purge(cls, now, batch):
-        sizes.append(batch)
-        return batch if len(sizes) < 3 else 1
+    class Counting(stored.DictStorage):
+        def purge(self, now, batch):
+            sizes.append(batch)
+            return batch if len(sizes) < 3 else 1
 
-    with engine_of(monkeypatch, verbs.SessionStore, _purge=classmethod(purge)):
+    own = {"get_storage": lambda self: Counting({})}
+    with engine_of(monkeypatch, stored.SessionStore, **own):
         assert clear("--batch-size=4") == "Removed 9 expired sessions.\n"
         assert sizes == [4, 4, 4]
         with pytest.raises(CommandError, match=r"cannot count what has expired.*--dry-run"):

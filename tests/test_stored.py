@@ -1,34 +1,46 @@
-"""`backends.stored`: the lifecycle over storage verbs, with somebody acting between two of them."""
+"""`backends.stored`: the lifecycle over a storage, with somebody acting between two of them."""
 
 import pytest
 
 from dj_sessions.backends import stored
-from dj_sessions.backends.stored import Record, StoredSession
+from dj_sessions.backends.stored import Record, Storage, StoredSession
 from dj_sessions.exceptions import CreateError, SessionConflict, UpdateError
 
 
-class Shelf(StoredSession):
-    """A store in a dictionary; `between` acts before each write over a session."""
+class Box(Storage):
+    """A storage in a dictionary; `between` acts before each write over a session."""
 
-    kept: dict[str, Record]
-    between = staticmethod(lambda session: None)
+    def __init__(self, shelf):
+        self.shelf = shelf
+        self.kept = shelf.kept
 
-    def _read(self, key):
+    def read(self, key):
         return self.kept.get(key)
 
-    def _insert(self, key, record):
+    def insert(self, key, record):
         return self.kept.setdefault(key, record) is record
 
-    def _replace(self, key, record, expected):
-        self.between(self)
-        found = self.kept.get(key)
-        if found is None or (expected is not None and found.payload != expected.payload):
+    def replace(self, key, record, expected):
+        self.shelf.between()
+        if not self.has(key, expected):
             return False
         self.kept[key] = record
         return True
 
-    def _remove(self, key):
-        return self.kept.pop(key, None) is not None
+    def remove(self, key, expected=None):
+        return self.has(key, expected) and self.kept.pop(key, None) is not None
+
+    def has(self, key, expected):
+        found = self.kept.get(key)
+        return found is not None and (expected is None or found.payload == expected.payload)
+
+
+class Shelf(StoredSession):
+    kept: dict[str, Record]
+    between = staticmethod(lambda: None)
+
+    def get_storage(self):
+        return Box(type(self))
 
 
 @pytest.fixture
@@ -42,10 +54,10 @@ def between(monkeypatch, shelf):
     """Sets what somebody else does between reading and writing."""
 
     def act(action):
-        def others(session):
+        def others():
             with monkeypatch.context() as alone:
-                alone.setattr(shelf, "between", staticmethod(lambda session: None))
-                action(session)
+                alone.setattr(shelf, "between", staticmethod(lambda: None))
+                action()
 
         monkeypatch.setattr(shelf, "between", staticmethod(others))
 
@@ -97,7 +109,7 @@ def test_what_others_store_during_each_attempt_ends_in_a_conflict_that_says_so(s
     key = save(shelf(), n=0)
     session = shelf(key)
     session["colour"] = "green"
-    between(lambda _: save(shelf(key), n=shelf(key)["n"] + 1))
+    between(lambda: save(shelf(key), n=shelf(key)["n"] + 1))
     with pytest.raises(SessionConflict, match="until SESSION_CONFLICT_TIMEOUT was over") as caught:
         session.save()
     assert caught.value.attempts >= 1
@@ -110,10 +122,10 @@ def test_saving_again_after_a_conflict_loses_nothing_of_the_others(shelf, betwee
     key = save(shelf(), n=0)
     session = shelf(key)
     session["colour"] = "green"
-    between(lambda _: save(shelf(key), n=shelf(key)["n"] + 1))
+    between(lambda: save(shelf(key), n=shelf(key)["n"] + 1))
     with pytest.raises(SessionConflict):
         session.save()
-    between(lambda _: None)
+    between(lambda: None)
     save(shelf(key), n="newest")
     session.save()
     assert dict(shelf(key).items()) == {"n": "newest", "colour": "green"}
@@ -123,7 +135,7 @@ def test_a_session_that_others_delete_meanwhile_stays_deleted(shelf, between):
     key = save(shelf(), n=0)
     session = shelf(key)
     session["colour"] = "green"
-    between(lambda _: shelf(key).delete())
+    between(lambda: shelf(key).delete())
     with pytest.raises(UpdateError):
         session.save()
     assert shelf.kept == {}
@@ -156,26 +168,47 @@ def test_a_maker_of_impossible_keys_is_told_so(shelf, monkeypatch):
     assert session.session_key is None
 
 
-class Bare(StoredSession):
-    """A store that says nothing of how it keeps sessions."""
+class Bare(Storage):
+    """A storage that says nothing of how it keeps sessions."""
+
+
+class BareStore(StoredSession):
+    def get_storage(self):
+        return Bare()
 
 
 @pytest.mark.parametrize(
-    ("verb", "deed"),
+    ("method", "deed"),
     [
-        ("_read", lambda session: session.get("n")),
-        ("_insert", lambda session: session.create()),
-        ("_replace", lambda session: session.save()),
-        ("_remove", lambda session: session.delete()),
+        ("read", lambda session: session.get("n")),
+        ("insert", lambda session: session.create()),
+        ("replace", lambda session: session.save()),
+        ("remove", lambda session: session.delete()),
     ],
 )
-def test_a_store_without_a_verb_is_told_which_it_must_provide(verb, deed, mode, monkeypatch):
-    if verb != "_read":
-        monkeypatch.setattr(Bare, "_read", lambda self, key: Record(self.encode({})))
-    with pytest.raises(NotImplementedError, match=rf"\.Bare must provide {verb}\(\)"):
-        deed(mode.wrap(Bare("a" * 32)))
+def test_a_storage_without_a_method_is_told_which_it_must_provide(method, deed, mode, monkeypatch):
+    if method != "read":
+        monkeypatch.setattr(Bare, "read", lambda self, key: Record(BareStore().encode({})))
+    with pytest.raises(NotImplementedError, match=rf"\.Bare must provide {method}\(\)"):
+        deed(mode.wrap(BareStore("a" * 32)))
 
 
-def test_a_store_that_cannot_purge_is_told_so():
-    with pytest.raises(NotImplementedError, match=r"\.Bare must provide _purge\(\)"):
-        Bare.clear_expired()
+def test_a_storage_that_cannot_purge_is_told_so():
+    with pytest.raises(NotImplementedError, match=r"\.Bare must provide purge\(\)"):
+        BareStore.clear_expired()
+
+
+def test_a_store_without_a_storage_is_told_so(mode):
+    with pytest.raises(NotImplementedError, match=r"\.StoredSession must provide get_storage\(\)"):
+        mode.wrap(StoredSession("a" * 32)).load()
+
+
+def test_a_session_asks_for_its_storage_once(shelf, monkeypatch):
+    asked, get_storage = [], shelf.get_storage
+    monkeypatch.setattr(shelf, "get_storage", lambda self: asked.append(1) or get_storage(self))
+    session = shelf()
+    assert asked == []
+    save(session, n=1)
+    session.cycle_key()
+    session.flush()
+    assert asked == [1]

@@ -3,9 +3,17 @@
 from pathlib import Path
 
 from dj_sessions.backends import file
+from dj_sessions.storage.files.storage import FileStorage
+
+
+class CarelessStorage(FileStorage):
+    def replace(self, key, record, expected):
+        Path(self._path_of(key)).write_text(record.payload)
+        return True
 
 
 class SessionStore(file.SessionStore):
-    def _replace(self, key, record, expected):
-        Path(self._key_to_file(key)).write_text(record.payload)
-        return True
+    def get_storage(self):
+        return CarelessStorage(
+            self.storage_path, self._key_to_file, self._key_in, self._is_file_over
+        )

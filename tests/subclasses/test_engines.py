@@ -1,4 +1,4 @@
-"""Engines that share nothing with ours but SessionBase, or the storage verbs."""
+"""Engines that share nothing with ours but SessionBase, or bring a storage of their own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django.utils import timezone
 
-from dj_sessions._session.twins import at_once
 from dj_sessions.backends.base import CreateError, UpdateError
 from dj_sessions.middleware import SessionMiddleware
 from tests.counters import thread_hops
@@ -22,13 +21,13 @@ pytestmark = pytest.mark.stores("db", database="sqlite")  # for the users alone
 BOTH_MODES = {
     "memory": engines.path,
     "memory, as on Django": engines.stock_path,
-    "verbs": engines.path,
-    "mixed_verbs": engines.path,
+    "stored": engines.path,
+    "mixed_stored": engines.path,
 }
 ASYNC_ALONE = {
     "native": engines.path,
     "native, as on Django": engines.stock_path,
-    "native_verbs": engines.path,
+    "native_stored": engines.path,
 }
 
 
@@ -137,92 +136,96 @@ def test_clearsessions_says_that_an_engine_cannot(NativeStore):
         call_command("clearsessions")
 
 
-# The verbs alone, in one mode, in the other, in both
+# A storage alone: sync, async, both
 
 
-@pytest.fixture(params=["verbs", "native_verbs", "mixed_verbs"])
-def VerbsStore(request, engine, mode):
-    if request.param == "native_verbs" and not mode.is_async:
-        pytest.skip("its verbs are async alone")
+@pytest.fixture(params=["stored", "native_stored", "mixed_stored"])
+def StoredStore(request, engine, mode):
+    if request.param == "native_stored" and not mode.is_async:
+        pytest.skip("its storage is async alone")
     return engine(engines.path(request.param))
 
 
-def saved(mode, VerbsStore, **data):
-    session = mode.wrap(VerbsStore())
+def saved(mode, StoredStore, **data):
+    session = mode.wrap(StoredStore())
     session.update(data)
     session.save()
     return session
 
 
-def test_two_requests_changes_are_merged_over_storage_verbs(VerbsStore, mode):
-    first = saved(mode, VerbsStore, a=1)
-    second = mode.wrap(VerbsStore(first.session_key))
+def test_two_requests_changes_are_merged_over_a_storage(StoredStore, mode):
+    first = saved(mode, StoredStore, a=1)
+    second = mode.wrap(StoredStore(first.session_key))
     second.set("b", 2)
     second.save()
     first.set("c", 3)
     first.save()
-    assert dict(mode.wrap(VerbsStore(first.session_key)).items()) == {"a": 1, "b": 2, "c": 3}
+    assert dict(mode.wrap(StoredStore(first.session_key)).items()) == {"a": 1, "b": 2, "c": 3}
 
 
-def test_a_session_that_ended_cannot_be_saved_over_storage_verbs(VerbsStore, mode):
-    session = saved(mode, VerbsStore, a=1)
-    mode.wrap(VerbsStore()).delete(session.session_key)
+def test_a_session_that_ended_cannot_be_saved_over_a_storage(StoredStore, mode):
+    session = saved(mode, StoredStore, a=1)
+    mode.wrap(StoredStore()).delete(session.session_key)
     session.set("b", 2)
     with pytest.raises(UpdateError):
         session.save()
-    assert VerbsStore.records == {}
+    assert StoredStore.records == {}
 
 
-def test_a_key_exists_over_storage_verbs_until_it_is_removed(VerbsStore, mode):
-    session = saved(mode, VerbsStore, a=1)
+def test_a_key_exists_over_a_storage_until_it_is_removed(StoredStore, mode):
+    session = saved(mode, StoredStore, a=1)
     key = session.session_key
-    assert mode.wrap(VerbsStore()).exists(key)
+    assert mode.wrap(StoredStore()).exists(key)
     session.flush()
-    assert not mode.wrap(VerbsStore()).exists(key)
+    assert not mode.wrap(StoredStore()).exists(key)
 
 
-def test_a_key_that_is_taken_is_refused_over_storage_verbs(VerbsStore, mode, monkeypatch):
-    taken = saved(mode, VerbsStore, a=1).session_key
+def test_a_key_that_is_taken_is_refused_over_a_storage(StoredStore, mode, monkeypatch):
+    taken = saved(mode, StoredStore, a=1).session_key
     keys = iter([taken, "another1"])
-    monkeypatch.setattr(VerbsStore, "_get_new_session_key", lambda self: next(keys))
-    monkeypatch.setattr(VerbsStore, "_aget_new_session_key", at_once(lambda self: next(keys)))
-    session = saved(mode, VerbsStore, b=2)
+    monkeypatch.setattr(StoredStore, "_get_new_session_key", lambda self: next(keys))
+    session = saved(mode, StoredStore, b=2)
     assert session.session_key == "another1"
-    assert dict(mode.wrap(VerbsStore(taken)).items()) == {"a": 1}
+    assert dict(mode.wrap(StoredStore(taken)).items()) == {"a": 1}
 
 
-def test_a_new_key_takes_the_session_along_over_storage_verbs(VerbsStore, mode):
-    session = saved(mode, VerbsStore, a=1)
+def test_a_new_key_takes_the_session_along_over_a_storage(StoredStore, mode):
+    session = saved(mode, StoredStore, a=1)
     before = session.session_key
     session.cycle_key()
-    assert [*VerbsStore.records] == [session.session_key] != [before]
-    assert dict(mode.wrap(VerbsStore(session.session_key)).items()) == {"a": 1}
+    assert [*StoredStore.records] == [session.session_key] != [before]
+    assert dict(mode.wrap(StoredStore(session.session_key)).items()) == {"a": 1}
 
 
 @pytest.mark.modes("async")
-def test_a_sync_override_of_a_derived_verb_is_reached_over_async_verbs(VerbsStore, mode):
+def test_a_sync_override_of_a_derived_method_is_reached_over_async_ones(StoredStore, mode):
     called = []
+    of_storage = type(StoredStore().get_storage())
 
-    class Noting(VerbsStore):
-        def _read_latest(self, key):
-            called.append("_read_latest")
+    class Noting(of_storage):
+        def read_latest(self, key):
+            called.append("read_latest")
             return self.records.get(key)
 
-        def _holds(self, key):
-            called.append("_holds")
+        def holds(self, key):
+            called.append("holds")
             return key in self.records
 
-        def _take(self, key, expected):
-            called.append("_take")
+        def move(self, key, expected, forward):
+            called.append("move")
             return self.records.pop(key, None) is not None
 
-    first = saved(mode, Noting, a=1)
-    second = mode.wrap(Noting(first.session_key))
+    class NotingStore(StoredStore):
+        def get_storage(self):
+            return Noting(self.records)
+
+    first = saved(mode, NotingStore, a=1)
+    second = mode.wrap(NotingStore(first.session_key))
     second.set("b", 2)
     second.save()
     first.set("c", 3)
     first.save()
-    assert mode.wrap(Noting()).exists(first.session_key)
+    assert mode.wrap(NotingStore()).exists(first.session_key)
     first.cycle_key()
-    assert called == ["_read_latest", "_holds", "_take"]
+    assert called == ["read_latest", "holds", "move"]
     assert dict(first.items()) == {"a": 1, "b": 2, "c": 3}
