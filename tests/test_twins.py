@@ -606,6 +606,26 @@ def test_an_override_below_a_class_that_never_blocks_may_block_again():
     assert call(Quick(), "asave")[2] == 0
 
 
+def test_an_override_below_a_class_that_never_blocks_may_block_beside_others():
+    class Quick(Store):
+        blocking = False
+
+    class Slow(Quick):
+        def get(self, key, default=None):
+            return (key, default)
+
+        def load(self, *args):
+            self.note("Slow.load")
+            return args
+
+        def save(self, must_create=False):
+            return super().save(must_create)
+
+    assert call(Slow(), "aget", "a")[2] == 1
+    assert call(Slow(), "aload", 1)[2] == 1
+    assert call(Slow(), "asave")[2] == 1
+
+
 def test_an_override_of_orchestration_is_one_hop():
     class Noting(Store):
         def save(self, must_create=False):

@@ -46,7 +46,7 @@ class SessionLifetime(SessionDictionary):
 
     def _expiry_terms(self, **given: Any) -> tuple[Any, datetime, int, tzinfo]:
         modification = given["modification"] if "modification" in given else timezone.now()
-        expiry = given["expiry"] if "expiry" in given else self._session.get(ending.KEY)
+        expiry = given["expiry"] if "expiry" in given else self.get(ending.KEY)
         # Not asked in vain: an override may look at the data.
         default = 0 if isinstance(expiry, datetime) else self.get_session_cookie_age()
         # Not the current zone, which may be the visitor's: what has none was the server's time.

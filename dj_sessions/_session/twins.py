@@ -279,7 +279,8 @@ def _bridge(cls: type[Twinned], name: str, twin: Twin) -> None:
     definition = definition_of(cls, twin.sync)
     make = twin.make
     if vars(owner).get("blocking", True):
-        cls.blocking = cls.blocking or make is _in_thread
+        if make is _in_thread:
+            cls.blocking = True
     else:
         make = _at_once if make is _in_thread else _after_load
     bridge = make(as_method(definition, twin.sync))

@@ -88,6 +88,13 @@ class SessionStore(StoredSession):
         session = type(self)(key)
         return finish(session._is_over(in_sync, record, session._decoded(record) or {}))
 
+    async def _is_over(self, mode: Mode, record: Record, data: dict[str, Any]) -> bool:
+        if record.modified is None:
+            return False
+        ends = await self._end_of(mode, record.modified, data)
+        # An override may say how long there is left: Django's engine asks for that.
+        return await mode(self.get_expiry_age, self.aget_expiry_age, expiry=ends) <= 0
+
     def _place(self) -> str:
         path = os.fspath(self.storage_path)
         return f" (the file of session {_keys.shorten(self._session_key)} in {path!r})"

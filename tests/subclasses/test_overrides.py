@@ -45,12 +45,12 @@ DELIBERATE = {
     (STORED, "exists"): dict.fromkeys(
         ("create", "cycle_key", "served: first"), (0, "no query before the INSERT")
     ),
-    (("file",), "_get_or_create_session_key"): dict.fromkeys(
+    (STORED, "_get_or_create_session_key"): dict.fromkeys(
         [
             *("create", "load", "save", "cycle_key", "load and save", "unknown"),
             *("served: first", "served: read", "served: change"),
         ],
-        (0, "the storage verbs are handed the key"),
+        (0, "the storage is handed the key"),
     ),
     (("db",), "pop"): {"set no expiry": (1, "Django's twins differ: one deletes, one pops")},
     (("signed_cookies",), "create"): {"unknown": (0, "loading never creates")},
