@@ -5,12 +5,12 @@ https://docs.djangoproject.com/en/stable/topics/http/sessions/#using-database-ba
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
-from django.db import DatabaseError
+from django.db import DatabaseError, router
 from django.utils import timezone
 
 from dj_sessions._session.modes import Mode
@@ -20,8 +20,9 @@ from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
 from dj_sessions.backends.stored import StoredSession
 from dj_sessions.storage import Record, Storage
 from dj_sessions.storage.rows.orm import RowRecord
-from dj_sessions.storage.rows.prepared import rows_of
+from dj_sessions.storage.rows.prepared import reasons, rows_of
 from dj_sessions.storage.rows.storage import RowStorage, places_to_read
+from dj_sessions.storage.rows.watchers import Reason
 
 __all__ = [
     "CreateError",
@@ -109,6 +110,11 @@ class SessionStore(StoredSession):
             kind._get_session_from_db is not ours._get_session_from_db
             or kind._aget_session_from_db is not ours._aget_session_from_db
         )
+
+    @classmethod
+    def _orm_reasons(cls, model: Any) -> Iterator[tuple[str, Reason]]:
+        """Yield why rows go through the ORM, each with what is done to them."""
+        return reasons(model, router.db_for_write(model))
 
     async def _make_record(self, mode: Mode, data: dict[str, Any]) -> Record:
         row = await mode(self.create_model_instance, self.acreate_model_instance, data)
