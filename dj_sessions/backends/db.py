@@ -12,6 +12,7 @@ from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.db import DatabaseError, router
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from dj_sessions._session.modes import Mode
 from dj_sessions._session.twins import in_thread, operation
@@ -55,21 +56,13 @@ class SessionStore(StoredSession):
                 "'manage.py migrate', or override get_model_class()."
             ) from error
 
-    _found_model: Any = None
-
     acreate_model_instance: Callable[[dict[str, Any]], Coroutine[Any, Any, Any]]
     _aget_session_from_db: Callable[[], Coroutine[Any, Any, Any]]
 
-    @property
+    @cached_property
     def model(self) -> Any:
         """The model of ``get_model_class()``."""
-        if self._found_model is None:
-            self._found_model = self.get_model_class()
-        return self._found_model
-
-    @model.setter
-    def model(self, value: Any) -> None:
-        self._found_model = value
+        return self.get_model_class()
 
     @operation
     async def create_model_instance(self, mode: Mode, data: dict[str, Any]) -> Any:

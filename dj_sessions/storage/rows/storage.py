@@ -98,7 +98,7 @@ class RowStorage(Storage):
             if not rows.was_overtaken(error):
                 raise
             return False
-        self.commit = commit_of(using) if replaced else None
+        self.commit = commit_of(using) if replaced and connections[using].in_atomic_block else None
         if heard and self.commit is not None:
             self.commit.then(partial(ends.tell, self.model, key))
         return replaced
