@@ -137,7 +137,8 @@ def test_pure_rooms_need_the_standard_library_alone(name):
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_needs_django_alone(name):
     tops = {full.split(".")[0] for full in imports(name)}
-    optional = {"serializers": {"orjson"}}.get(name, set())
+    needed = {"serializers": {"orjson"}, "storage.caches.redis_pool": {"redis"}}
+    optional = needed.get(name, set())
     assert tops - sys.stdlib_module_names <= {"django", "asgiref", "dj_sessions"} | optional
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import Any, Self
+from typing import Self
 
-from asgiref.sync import async_to_sync
+from asgiref.sync import SyncToAsync, async_to_sync
 from django.core.cache import BaseCache, caches
 
-from dj_sessions._session.marks import depth_of
 from dj_sessions._session.twins import twin_of
 from dj_sessions.backends.stored import StoredSession
 from dj_sessions.conf import conf
@@ -21,12 +20,6 @@ class CacheUser(StoredSession):
     cache_key_prefix: str
 
     _found_cache: BaseCache | None = None
-    #: Whether a subclass overrides ``acache_key()`` and leaves ``cache_key`` as it is.
-    _is_named_in_async = False
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls._is_named_in_async = depth_of(cls, "acache_key") < depth_of(cls, "cache_key")
 
     def __init__(self, session_key: str | None = None) -> None:
         if conf.SESSION_CACHE_ALIAS not in caches.settings:
@@ -53,10 +46,17 @@ class CacheUser(StoredSession):
     def _cache_key_of(self, key: str) -> str:
         """Return the cache key of the session under ``key``, also where a subclass computes it."""
         session = self if key == self._session_key else self._under(key)
-        return async_to_sync(session.acache_key)() if self._is_named_in_async else session.cache_key
+        if self._async_overrides and _serves_async_code():
+            return async_to_sync(session.acache_key)()
+        return session.cache_key
 
     def _under(self, key: str) -> Self:
         """Return this session as it would be under another key."""
         other = copy(self)
         other._session_key = key
         return other
+
+
+def _serves_async_code() -> bool:
+    """Return whether this thread works for an event loop that waits for it."""
+    return getattr(SyncToAsync.threadlocal, "main_event_loop", None) is not None

@@ -49,6 +49,7 @@ ATTRIBUTES = {
     "key_salt": False,
     "serializer": False,
     "session_key": True,
+    "public_id": True,
 }
 TWINS = {
     "aset": TABLE["__setitem__"],
