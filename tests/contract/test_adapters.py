@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -155,3 +156,15 @@ def test_a_cache_that_ignores_its_errors_does_not_hide_what_it_did_not_do(store,
         ):
             with pytest.raises((RedisConnectionError, LookupError)):
                 call()
+
+
+@pytest.mark.stores("cache", cache="memcached")
+def test_a_move_does_not_wait_for_the_system_to_send_what_it_holds_back(adapter):
+    """A command after one that nobody answers is sent 40 ms later."""
+    raw, taken = adapter.encode("one"), []
+    for number in range(5):
+        assert adapter.insert(f"a{number}", raw, AGE)
+        started = time.perf_counter()
+        assert adapter.move(f"a{number}", None, f"a{number}/moved", raw, AGE)
+        taken.append(time.perf_counter() - started)
+    assert min(taken) < 0.03

@@ -65,7 +65,10 @@ def test_round_trips_of_a_deed(store, mode, package, deed):
     do = prepare(mode, store_class(), deed)
     with round_trips() as made:
         do()
-    assert len(made) == figure(ROUND_TRIPS[deed], package), made
+    expected = figure(ROUND_TRIPS[deed], package)
+    if store.cache == "memcached" and deed == "cycle_key" and package == OURS:
+        expected += 1  # the entry that leads to the new key is a command of its own
+    assert len(made) == expected, made
 
 
 @pytest.mark.stores("cached_db")
@@ -145,7 +148,9 @@ def test_round_trips_of_a_request(store, mode, package, user, name, save_every_r
         get()
     expected = figure(REQUEST_ROUND_TRIPS[as_saved(name, save_every_request)], package)
     if store.cache == "memcached" and name == "log in" and package == OURS:
-        expected += 1  # the second save of the request does not know what the first one left
+        # The second save of the request does not know what the first one left, and the entry that
+        # leads to the new key is a command of its own.
+        expected += 2
     assert len(made) == expected, made
 
 

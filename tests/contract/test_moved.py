@@ -290,7 +290,9 @@ def test_it_takes_no_more_statements_or_round_trips_than_removing_the_old_key(st
         one.cycle_key()
     assert len(said.statements) == (2 if store.case.database else 0), said.statements
     if store.kind == "cache":
-        assert len(said.round_trips) == 2, said.round_trips
+        # Memcached takes one entry with a command, and a command that is not answered holds up
+        # the next one.
+        assert len(said.round_trips) == 2 + (store.cache == "memcached"), said.round_trips
 
 
 @pytest.mark.stores("db", "cached_db")
