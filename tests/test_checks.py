@@ -16,6 +16,7 @@ from django.apps import apps
 from django.conf import UserSettingsHolder, global_settings, settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.base import SessionBase as DjangoSessionBase
 from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessionMiddleware
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.redis import RedisCache
@@ -27,8 +28,11 @@ from django.test import Client, modify_settings, override_settings
 from django.urls import path
 from django.utils.functional import lazystr
 
+import dj_sessions
 from dj_sessions import checks, middleware, serializers
 from dj_sessions.backends import cache, db, signed_cookies
+from dj_sessions.backends.base import SessionBase
+from dj_sessions.backends.stored import Storage, StoredSession
 from dj_sessions.checks import security
 from dj_sessions.checks.stores import check_cache
 from dj_sessions.checks.switch import IN_SESSIONS
@@ -486,6 +490,97 @@ def test_an_engine_whose_model_is_not_installed_is_an_error(monkeypatch):
     assert "migrate" in message.hint
 
 
+# Storages
+
+
+SYNC, ASYNC = ("read", "insert", "replace", "remove"), ("aread", "ainsert", "areplace", "aremove")
+
+
+def storage_of(*methods, **abilities):
+    """A class of storages that has these methods and abilities, and nothing else."""
+    body = {method: lambda self, *args: None for method in methods}
+    return type("OwnStorage", (Storage,), {"__module__": "own", **body, **abilities})
+
+
+@pytest.fixture
+def said_of(monkeypatch):
+    """What is said of a site whose sessions are kept in a storage."""
+
+    def said(storage):
+        made = type("SessionStore", (StoredSession,), {"get_storage": lambda self: storage})
+        return messages(**own_module(monkeypatch, "own_engine", SessionStore=made))
+
+    return said
+
+
+@pytest.mark.parametrize(
+    ("methods", "abilities"),
+    [
+        ((*SYNC, "purge"), {}),
+        ((*SYNC, "start_purge"), {}),
+        (SYNC, {"forgets_expired": True}),
+        ((*SYNC, "aread", "purge"), {}),
+        ((*ASYNC, "purge"), {"async_native": True}),
+        (("read", "ainsert", "areplace", "aremove", "purge"), {"async_native": True}),
+        ((*SYNC, *ASYNC, "purge"), {"async_native": True}),
+    ],
+)
+def test_a_storage_that_has_what_it_declares_is_not_reported(said_of, methods, abilities):
+    assert said_of(storage_of(*methods, **abilities)()) == []
+
+
+@pytest.mark.parametrize(
+    ("methods", "abilities", "missing", "remedy"),
+    [
+        (("read", "insert", "replace"), {}, "remove()", "Write remove()"),
+        ((), {}, "read() and insert() and replace() and remove()", "Write read()"),
+        (ASYNC[:3], {"async_native": True}, "remove()", "Write remove()"),
+        ((*SYNC[:3], "aremove"), {}, "remove()", "Set async_native = True"),
+        (ASYNC, {}, "read() and insert() and replace() and remove()", "Set async_native = True"),
+        (("aread", "insert"), {}, "read() and replace() and remove()", "Write read()"),
+    ],
+)
+def test_a_storage_without_a_method_is_an_error(said_of, methods, abilities, missing, remedy):
+    (message,) = said_of(storage_of(*methods, forgets_expired=True, **abilities)())
+    assert (type(message), message.id) == (Error, "dj_sessions.E040")
+    assert f"own.OwnStorage has no {missing}:" in message.msg
+    assert message.hint.startswith(remedy)
+
+
+def test_a_storage_that_keeps_what_is_over_and_cannot_purge_is_a_warning(said_of):
+    (message,) = said_of(storage_of(*SYNC)())
+    assert (type(message), message.id) == (Warning, "dj_sessions.W041")
+    assert "own.OwnStorage has no purge()" in message.msg
+    assert "forgets_expired = True" in message.hint
+
+
+def test_a_storage_around_a_storage_may_answer_for_both(said_of):
+    class Around(storage_of(*SYNC, "purge")):
+        def check(self):
+            return [*super().check(), *storage_of(*SYNC)().check()]
+
+    assert [message.id for message in said_of(Around())] == ["dj_sessions.W041"]
+
+
+@pytest.mark.parametrize("storage", [None, object(), {}])
+def test_what_is_no_storage_is_an_error(said_of, storage):
+    (message,) = said_of(storage)
+    assert (type(message), message.id) == (Error, "dj_sessions.E042")
+    assert f"get_storage() returns {storage!r}" in message.msg
+    assert "get_storage()" in message.hint
+
+
+def test_an_engine_without_a_storage_is_an_error(monkeypatch):
+    (message,) = messages(**own_module(monkeypatch, "own_engine", SessionStore=StoredSession))
+    assert message.id == "dj_sessions.E042"
+    assert "StoredSession must provide get_storage()" in message.msg
+
+
+@pytest.mark.parametrize("base", [SessionBase, DjangoSessionBase])
+def test_an_engine_that_needs_no_storage_is_not_asked_for_one(monkeypatch, base):
+    assert messages(**own_module(monkeypatch, "own_engine", SessionStore=base)) == []
+
+
 WITHOUT_THE_APP = {
     "MIDDLEWARE": [AUTHENTICATION, THEIRS],
     "SESSION_COOKIE_AGE": "1209600",
@@ -788,11 +883,13 @@ def test_each_check_is_registered_where_django_runs_it():
 
 
 def test_every_id_is_stable_and_tested():
-    source = "".join(path.read_text() for path in Path(checks.__file__).parent.glob("*.py"))
+    source = "".join(path.read_text() for path in Path(dj_sessions.__file__).parent.rglob("*.py"))
     written = set(re.findall(r'"(?:dj_sessions|security)\.([EIW]\d{3})"', source))
     tested = {number for expected, _, _ in WRONG for number in expected.split()}
     # These are tested by name.
-    tested |= {"E007", "I033", "W017", "W039"} | {id_.split(".")[1] for id_ in SECURITY}
+    tested |= {"E007", "I033", "W017", "W039", "E040", "W041", "E042"} | {
+        id_.split(".")[1] for id_ in SECURITY
+    }
     assert tested == written
     numbers = [number[1:] for number in tested]
     assert sorted(numbers) == sorted(set(numbers)), "a number has one level"

@@ -20,6 +20,7 @@ from django.core.management import get_commands, load_command_class
 from django.test import override_settings
 from django.utils.module_loading import import_string
 
+import dj_sessions
 from dj_sessions import _keys, checks
 from dj_sessions._codec import forwards, log_rate
 from dj_sessions.backends import signed_cookies
@@ -189,7 +190,7 @@ CHECKS = {
 
 
 def test_the_documented_checks_are_those_of_the_package():
-    source = "".join(path.read_text() for path in Path(checks.__file__).parent.glob("*.py"))
+    source = "".join(path.read_text() for path in Path(dj_sessions.__file__).parent.rglob("*.py"))
     assert set(CHECKS) == set(re.findall(r'"((?:dj_sessions|security)\.[EIW]\d{3})"', source))
 
 

@@ -27,8 +27,6 @@ FOR_ITS_OWN_USE = {
     "get_random_string": "django.utils.crypto",
     "http_date": "django.utils.http",
     "import_string": "django.utils.module_loading",
-    "IntegrityError": "django.db",
-    "router": "django.db",
     "settings": "django.conf",
     "signing": "django.core",
     "timezone": "django.utils",

@@ -20,6 +20,7 @@ from dj_sessions.checks.stores import (
     check_engine,
     check_file_path,
     check_file_privacy,
+    check_storage,
 )
 from dj_sessions.checks.switch import check_middleware, check_names
 from dj_sessions.checks.values import check_values
@@ -43,6 +44,7 @@ CHECKS: Final = tuple(
         check_names,
         check_middleware,
         check_engine,
+        check_storage,
         check_cascade,
         check_cache,
         check_file_path,

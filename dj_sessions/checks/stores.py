@@ -20,6 +20,7 @@ from django.db import models
 from dj_sessions.checks import _shared
 from dj_sessions.checks._shared import AppConfigs, Messages, Unusable, use
 from dj_sessions.conf import conf
+from dj_sessions.storage import Storage
 from dj_sessions.storage.caches import adapter_of
 
 #: What to do about a directory of session files that is not the server's own.
@@ -48,6 +49,31 @@ def check_engine(app_configs: AppConfigs, **kwargs: Any) -> Messages:
             hint="Add the app of its model to INSTALLED_APPS and run 'manage.py migrate'.",
             id="dj_sessions.E007",
         )
+
+
+def check_storage(app_configs: AppConfigs, **kwargs: Any) -> Messages:
+    """Report a storage without the methods that it needs, or with none of these declared."""
+    get_storage = getattr(_shared.store_or_none(), "get_storage", None)
+    if get_storage is None:
+        return
+    try:
+        storage = use(lambda: _shared.store()().get_storage())
+    except Unusable as error:  # of anything else, the checks of models, caches and files say more
+        if isinstance(error.__cause__, NotImplementedError):
+            yield _no_storage(str(error.__cause__))
+        return
+    if isinstance(storage, Storage):
+        yield from storage.check()
+    else:
+        yield _no_storage(f"get_storage() returns {storage!r}")
+
+
+def _no_storage(why: str) -> Error:
+    return Error(
+        f"SESSION_ENGINE = {conf.SESSION_ENGINE!r} has no storage to keep sessions in: {why}.",
+        hint="Return an instance of a dj_sessions.storage.Storage from its get_storage().",
+        id="dj_sessions.E042",
+    )
 
 
 def check_cascade(app_configs: AppConfigs, **kwargs: Any) -> Messages:

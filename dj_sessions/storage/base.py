@@ -10,11 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from asgiref.sync import sync_to_async
+from django.core.checks import CheckMessage, Error, Warning  # noqa: A004
 
 from dj_sessions.storage.clearing import ForgottenPurge, Purge, VerbPurge
+
+#: What a session is kept with.
+METHODS: Final = ("read", "insert", "replace", "remove")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,26 @@ class Storage:
         if self.forgets_expired:
             return 0
         raise _not_provided(self, "purge")
+
+    def check(self) -> list[CheckMessage]:
+        """Return what ``manage.py check`` reports: methods that are missing, or not declared."""
+        kind, found = type(self), list[CheckMessage]()
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        twins = [method for method in METHODS if _is_own(self, f"a{method}")]
+        usable = twins if self.async_native else []
+        missing = [each for each in METHODS if not _is_own(self, each) and each not in usable]
+        if missing:
+            wanted = " and ".join(f"{method}()" for method in missing)
+            hint = f"Write {wanted}: dj_sessions.storage.Storage says what it has to return."
+            if set(missing) <= set(twins):
+                hint = f"Set async_native = True in the class, or write {wanted}."
+            message = f"The storage {name} has no {wanted}: sessions cannot be kept in it."
+            found.append(Error(message, hint=hint, id="dj_sessions.E040"))
+        if not (self.forgets_expired or _is_own(self, "purge") or _is_own(self, "start_purge")):
+            message = f"The storage {name} has no purge(): expired sessions stay in it for good."
+            hint = "Write purge(), or set forgets_expired = True if the store removes them itself."
+            found.append(Warning(message, hint=hint, id="dj_sessions.W041"))
+        return found
 
     # What follows from these, where a storage knows no better
 

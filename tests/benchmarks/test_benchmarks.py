@@ -104,4 +104,4 @@ def test_an_answer_that_is_no_200_is_not_counted_as_one():
 
 def test_the_profile_names_functions_of_the_side(capsys):
     assert profile(["db-sqlite", "stores load", "--side", "ours"]) == 0
-    assert "dj_sessions/backends/db.py" in capsys.readouterr().out
+    assert "dj_sessions/backends/stored.py" in capsys.readouterr().out
