@@ -32,10 +32,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
 from dataclasses import replace
 from functools import wraps
 from types import FunctionType
-from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
+from typing import Any, ClassVar, Concatenate, Final, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
 
@@ -58,6 +59,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 Body = Callable[Concatenate[S, Mode, P], Coroutine[Any, Any, R]]
 Method = Callable[Concatenate[S, P], R]
+
+#: Whether a body runs in async mode, also for what it calls in a thread.
+is_async: Final = ContextVar("is_async", default=False)
 
 #: Where a method keeps what makes its twin, until its class is made.
 _MAKE = "_make_twin"
@@ -144,7 +148,11 @@ def _driving(method: Callable[..., R], body: Any) -> Callable[..., Coroutine[Any
     async def twin(*args: Any, **kwargs: Any) -> Any:
         self: Any = args[0]
         if self._is_awaited:
-            return await body(self, in_async, *args[1:], **kwargs)
+            token = is_async.set(True)
+            try:
+                return await body(self, in_async, *args[1:], **kwargs)
+            finally:
+                is_async.reset(token)
         instead = replacement(self, method.__name__)
         if instead is not None:
             return await sync_to_async(instead)(*args[1:], **kwargs)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from copy import copy
 from typing import Self
 
-from asgiref.sync import SyncToAsync, async_to_sync
+from asgiref.sync import async_to_sync
 from django.core.cache import BaseCache, caches
 
-from dj_sessions._session.twins import twin_of
+from dj_sessions._session.twins import is_async, twin_of
 from dj_sessions.backends.stored import StoredSession
 from dj_sessions.conf import conf
 
@@ -46,7 +46,7 @@ class CacheUser(StoredSession):
     def _cache_key_of(self, key: str) -> str:
         """Return the cache key of the session under ``key``, also where a subclass computes it."""
         session = self if key == self._session_key else self._under(key)
-        if self._async_overrides and _serves_async_code():
+        if is_async.get():
             return async_to_sync(session.acache_key)()
         return session.cache_key
 
@@ -55,8 +55,3 @@ class CacheUser(StoredSession):
         other = copy(self)
         other._session_key = key
         return other
-
-
-def _serves_async_code() -> bool:
-    """Return whether this thread works for an event loop that waits for it."""
-    return getattr(SyncToAsync.threadlocal, "main_event_loop", None) is not None
