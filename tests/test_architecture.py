@@ -51,7 +51,7 @@ ROOMS = {
         *("conf", "exceptions", "signals", "_keys", "_codec*", "_session*", "storage*"),
         "backends*",
     ),
-    "testing": ("storage",),
+    "testing": ("storage", "_keys"),
     "_http*": ("conf", "_keys", "_http*"),
     "checks*": ("conf", "serializers", "_http.cookie_values", "storage*", "checks*"),
     "models": ("base_session", "backends.db"),

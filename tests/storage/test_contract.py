@@ -1,0 +1,32 @@
+"""The storages of the engines keep the promises of `dj_sessions.testing`."""
+
+import pytest
+
+from dj_sessions._session.modes import finish, in_sync
+from dj_sessions.testing import AsyncStorageContract, StorageContract
+
+
+@pytest.mark.stores("db", "cache", "file")
+class OfTheEngines:
+    @pytest.fixture(autouse=True)
+    def the_engine(self, store):
+        self.store = store
+
+    def make_storage(self):
+        return self.store.SessionStore().get_storage()
+
+    def make_record(self, key, data, age):
+        session = self.store.SessionStore(key)
+        session._session_cache = {**data, "_session_expiry": age}
+        return finish(session._make_record(in_sync, session._session_cache))
+
+    def data_of(self, record):
+        return self.store.SessionStore()._decoded(record)
+
+
+class TestStorages(OfTheEngines, StorageContract):
+    pass
+
+
+class TestStoragesInAsync(OfTheEngines, AsyncStorageContract):
+    pass

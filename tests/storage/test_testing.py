@@ -1,0 +1,212 @@
+"""`dj_sessions.testing`: each test of the contract finds a storage that breaks its promise."""
+
+import unittest
+from dataclasses import replace
+from datetime import timedelta
+from threading import Lock
+from time import sleep
+
+import pytest
+from django.utils import timezone
+
+from dj_sessions.storage import Record, Storage
+from dj_sessions.testing import AsyncStorageContract, StorageContract
+
+TESTS = [name for name in dir(StorageContract) if name.startswith("test_")]
+
+
+class Shelf(Storage):
+    """A storage that keeps every promise."""
+
+    atomic_replace = True
+
+    def __init__(self, kept, lock):
+        self.kept = kept
+        self.lock = lock
+
+    def read(self, key):
+        record = self.kept.get(key)
+        return record if record and record.expiry > timezone.now() else None
+
+    def insert(self, key, record):
+        with self.lock:
+            return self.kept.setdefault(key, record) is record
+
+    def replace(self, key, record, expected):
+        with self.lock:
+            return self.has(key, expected) and self.put(key, record)
+
+    def remove(self, key, expected=None):
+        with self.lock:
+            return self.has(key, expected) and self.kept.pop(key) is not None
+
+    def purge(self, now, batch):
+        over = [key for key, record in self.kept.items() if record.expiry < now][:batch]
+        return sum(self.kept.pop(key, None) is not None for key in over)
+
+    def has(self, key, expected):
+        found = self.read(key)
+        return found is not None and (expected is None or found.payload == expected.payload)
+
+    def put(self, key, record):
+        self.kept[key] = record
+        return True
+
+
+class OfAShelf(StorageContract):
+    kind = Shelf
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.kept, self.lock = {}, Lock()
+
+    def make_storage(self):
+        return self.kind(self.kept, self.lock)
+
+
+class TestAShelf(OfAShelf, unittest.TestCase):
+    """As unittest runs it."""
+
+
+class TestAShelfInAsync(OfAShelf, AsyncStorageContract, unittest.TestCase):
+    """The twins of a storage that brings none."""
+
+
+def broken(**methods):
+    return type("Broken", (Shelf,), methods)
+
+
+def slowly(self, key, record, expected):
+    is_there = self.has(key, expected)
+    sleep(0.01)
+    return is_there and self.put(key, record)
+
+
+def insert_slowly(self, key, record):
+    is_free = key not in self.kept
+    sleep(0.01)
+    return is_free and self.put(key, record)
+
+
+def lengthened(record):
+    return replace(record, payload=f"{record.payload} ")
+
+
+def lives(record):
+    return replace(record, expiry=timezone.now() + timedelta(days=1))
+
+
+# Which promise is broken, and how
+BROKEN = {
+    "test_what_it_says_of_itself_passes_the_check": [
+        broken(purge=Storage.purge),
+        broken(remove=Storage.remove),
+    ],
+    "test_an_unknown_key_has_nothing": [
+        broken(read=lambda self, key: self.kept.get(key) or Record("{}")),
+        broken(replace=lambda self, key, record, expected: self.put(key, record)),
+        broken(remove=lambda self, key, expected=None: True),
+        broken(holds=lambda self, key: True),
+        broken(remove=lambda self, key, expected=None: None),
+    ],
+    "test_what_was_inserted_is_read": [
+        broken(insert=lambda self, key, record: True),
+        broken(insert=lambda self, key, record: self.put(key, record) and None),
+        broken(read_latest=lambda self, key: None),
+        broken(holds=lambda self, key: False),
+        broken(insert=lambda self, key, record: self.put(key, replace(record, payload="{}"))),
+    ],
+    "test_a_key_is_taken_once": [
+        broken(insert=lambda self, key, record: self.put(key, record)),
+        broken(insert=lambda self, key, record: bool(self.kept.setdefault(key, record))),
+    ],
+    "test_keys_have_nothing_to_do_with_each_other": [
+        broken(remove=lambda self, key, expected=None: self.kept.clear() is None),
+    ],
+    "test_replace_compares": [
+        broken(replace=lambda self, key, record, expected: self.put(key, record)),
+        broken(replace=lambda self, key, record, expected: False),
+        broken(replace=lambda self, key, record, expected: self.has(key, expected)),
+        broken(
+            replace=lambda self, key, record, expected: (
+                expected is not None and self.has(key, expected) and self.put(key, record)
+            )
+        ),
+    ],
+    "test_what_was_read_is_what_to_expect": [
+        broken(
+            read_latest=lambda self, key: replace(
+                self.kept[key], payload=self.kept[key].payload + " "
+            )
+        ),
+    ],
+    "test_remove_compares": [
+        broken(remove=lambda self, key, expected=None: self.kept.pop(key, None) is not None),
+        broken(remove=lambda self, key, expected=None: expected is None),
+        broken(remove=lambda self, key, expected=None: self.has(key, expected)),
+    ],
+    "test_what_was_removed_stays_removed": [
+        broken(replace=lambda self, key, record, expected: self.put(key, record)),
+        broken(remove=lambda self, key, expected=None: self.kept.pop(key, True) is not None),
+    ],
+    "test_what_has_moved_is_no_session_under_its_old_key": [
+        broken(move=lambda self, key, expected, forward: self.has(key, expected)),
+        broken(move=lambda self, key, expected, forward: self.remove(key)),
+        broken(move=lambda self, key, expected, forward: False),
+        broken(
+            move=lambda self, key, expected, forward: (
+                self.has(key, expected)
+                and self.put(key, replace(lives(self.kept[key]), forward=forward))
+            )
+        ),
+    ],
+    "test_what_has_ended_is_not_read_and_not_brought_back": [
+        broken(read=lambda self, key: self.kept.get(key)),
+        broken(
+            replace=lambda self, key, record, expected: key in self.kept and self.put(key, record)
+        ),
+    ],
+    "test_purge_removes_what_has_ended_and_nothing_else": [
+        broken(purge=lambda self, now, batch: 0),
+        broken(purge=lambda self, now, batch: Shelf.purge(self, now, 9999)),
+        broken(purge=lambda self, now, batch: len(self.kept) and (self.kept.clear() or 1)),
+        broken(purge=lambda self, now, batch: 1),
+        broken(forgets_expired=True),
+    ],
+    "test_of_several_inserts_at_a_time_one_counts": [broken(insert=insert_slowly)],
+    "test_of_several_replaces_at_a_time_one_counts": [broken(replace=slowly)],
+}
+
+
+def test_each_promise_is_broken_here():
+    assert sorted(BROKEN) == TESTS
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [(name, kind) for name, kinds in BROKEN.items() for kind in kinds]
+)
+@pytest.mark.parametrize("contract", [StorageContract, AsyncStorageContract])
+def test_a_promise_that_is_broken_is_found(name, kind, contract):
+    tested = type("Tested", (OfAShelf, contract), {"kind": kind})()
+    with pytest.raises(AssertionError) as caught:
+        getattr(tested, name)()
+    assert str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("test_of_several_replaces_at_a_time_one_counts", {"kind": broken(atomic_replace=False)}),
+        ("test_of_several_replaces_at_a_time_one_counts", {"threads": 0}),
+        ("test_of_several_inserts_at_a_time_one_counts", {"threads": 0}),
+    ],
+)
+def test_what_is_not_promised_is_skipped(name, changed):
+    tested = type("Tested", (OfAShelf,), changed)()
+    with pytest.raises(unittest.SkipTest):
+        getattr(tested, name)()
+
+
+def test_whoever_makes_no_storage_is_told_so():
+    with pytest.raises(NotImplementedError, match=r"make_storage\(\)"):
+        StorageContract().test_a_key_is_taken_once()
