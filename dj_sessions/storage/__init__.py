@@ -4,5 +4,6 @@
 """
 
 from dj_sessions.storage.base import Commit, Record, Storage
+from dj_sessions.storage.wrapper import StorageWrapper
 
-__all__ = ["Commit", "Record", "Storage"]
+__all__ = ["Commit", "Record", "Storage", "StorageWrapper"]

@@ -3,6 +3,7 @@
 import pytest
 
 from dj_sessions._session.modes import finish, in_sync
+from dj_sessions.storage import StorageWrapper
 from dj_sessions.testing import AsyncStorageContract, StorageContract
 
 
@@ -29,4 +30,13 @@ class TestStorages(OfTheEngines, StorageContract):
 
 
 class TestStoragesInAsync(OfTheEngines, AsyncStorageContract):
+    pass
+
+
+class TestWrappers(OfTheEngines, StorageContract):
+    def make_storage(self):
+        return StorageWrapper(super().make_storage())
+
+
+class TestWrappersInAsync(TestWrappers, AsyncStorageContract):
     pass
