@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
+from contextlib import suppress
 from typing import Any, Final
 
 from redis import ConnectionPool
@@ -17,7 +18,7 @@ KEPT: Final = 10
 class SessionPool(ConnectionPool):
     """Makes as many connections as there are commands at a time, and keeps a few of them.
 
-    redis-py's own keeps them all, and takes as long to lend one and take it back as a load of a
+    redis-py's own keeps them all, and to lend one and take it back it takes longer than a load of a
     session may take beyond the command.
     """
 
@@ -51,15 +52,20 @@ class SessionPool(ConnectionPool):
         # A time limit may strike between a command and its answer. The next command, perhaps
         # another visitor's, would take that answer for its own.
         is_at_rest = id(sys.exception()) == connection.lent_while
-        if is_at_rest and len(self._idle) < KEPT and connection.pid == self.pid:
-            self._idle.append(connection)
-        else:
+        if not is_at_rest or connection.pid != self.pid:
             connection.disconnect()
+            return
+        self._idle.append(connection)
+        # Counted afterwards, as other threads give back theirs at the same time.
+        if len(self._idle) > KEPT:
+            with suppress(IndexError):
+                self._idle.popleft().disconnect()
 
     def disconnect(self, inuse_connections: bool = True) -> None:
         """Close the connections that nobody uses."""
-        while self._idle:
-            self._idle.pop().disconnect()
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().disconnect()
 
 
 def _has_data(connection: Any) -> bool:
