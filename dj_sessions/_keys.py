@@ -41,17 +41,17 @@ def new_key() -> str:
 
 
 def is_key(value: object) -> bool:
-    """Tell whether ``value`` is a key that this package, or Django, could have made."""
+    """Return whether ``value`` is a key that this package, or Django, could have made."""
     return isinstance(value, str) and _KEY.fullmatch(value) is not None
 
 
 def is_custom_key(value: object) -> bool:
-    """Tell whether ``value`` may be a key of a store that makes its own keys."""
+    """Return whether ``value`` may be a key of a store that makes its own keys."""
     return isinstance(value, str) and len(value) >= MIN_LENGTH and _UNSTORABLE.search(value) is None
 
 
 def fits_every_store(key: str) -> bool:
-    """Tell whether a custom key is short enough for file systems and caches."""
+    """Return whether a custom key is short enough for file systems and caches."""
     return len(key.encode("utf-8", "replace")) <= LONGEST_CUSTOM
 
 

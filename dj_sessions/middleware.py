@@ -196,7 +196,7 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
         return self.cookie_name(request) in request.COOKIES
 
     async def _save(self, mode: Mode, session: Any) -> bool:
-        """Save the session; tell whether there still was one to renew."""
+        """Save the session; return whether there still was one to renew."""
         try:
             session.save() if mode is in_sync else await session.asave()
         except UpdateError as error:

@@ -16,12 +16,12 @@ PATH: Final = re.compile(r"/[^;\x00-\x1f\x7f]*")
 
 
 def is_text(value: object) -> bool:
-    """Tell whether a value is a text, or will be one when it is needed."""
+    """Return whether a value is a text, or will be one when it is needed."""
     return isinstance(value, str | Promise)
 
 
 def is_name(value: Any) -> bool:
-    """Tell whether a cookie can be named so."""
+    """Return whether a cookie can be named so."""
     if not isinstance(value, str):
         return False
     try:
@@ -32,19 +32,19 @@ def is_name(value: Any) -> bool:
 
 
 def is_domain(value: Any) -> bool:
-    """Tell whether it is a domain, or none, which is the host that sets the cookie."""
+    """Return whether it is a domain, or none, which is the host that sets the cookie."""
     return value is None or (
         is_text(value) and (not value or DOMAIN.fullmatch(str(value)) is not None)
     )
 
 
 def is_path(value: Any) -> bool:
-    """Tell whether it is a path from the root, or None: no path at all, as Django has it."""
+    """Return whether it is a path from the root, or None: no path at all, as Django has it."""
     if value is None:
         return True
     return (is_text(value) or isinstance(value, PathLike)) and bool(PATH.fullmatch(str(value)))
 
 
 def is_samesite(value: Any) -> bool:
-    """Tell whether it is a value of SameSite, or false for none."""
+    """Return whether it is a value of SameSite, or false for none."""
     return not value or (is_text(value) and str(value).lower() in ("lax", "strict", "none"))

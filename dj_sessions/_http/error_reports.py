@@ -76,7 +76,7 @@ class ReportFilter:
 
 
 def _holds(value: Any, secrets: set[str]) -> bool:
-    """Tell whether a value, as the report would show it, holds a secret."""
+    """Return whether a value, as the report would show it, holds a secret."""
     shown = value if isinstance(value, str) else pprint(value)
     return any(secret in shown for secret in secrets)
 

@@ -29,7 +29,7 @@ logger = logging.getLogger("django.contrib.sessions")
 
 
 class SessionStore(SessionBase):
-    """A session without a store: nothing to look up, nothing to delete, no storage verbs.
+    """A session without a store: nothing to look up, nothing to delete.
 
     So it can neither merge two requests' changes nor end a session of which somebody kept the
     cookie; only its expiry ends that. Anybody who has the cookie can read it.

@@ -223,7 +223,7 @@ def check_file_privacy(app_configs: AppConfigs, **kwargs: Any) -> Messages:
 
 
 def _dangers(directory: os.stat_result) -> Iterator[str]:
-    """Tell what others can do in a directory; its group is the site's to choose."""
+    """Yield what others can do in a directory; its group is the site's to choose."""
     if directory.st_mode & stat.S_IROTH:
         yield "can be listed by everybody on the machine, and the names in it have the session keys"
     if directory.st_mode & stat.S_IWOTH:

@@ -135,5 +135,5 @@ def _gives_session(name: str) -> bool:
 
 
 def _is_django_s(name: str) -> bool:
-    """Tell whether it is known what middleware does; any other may give requests a session."""
+    """Return whether it is known what middleware does; any other may give requests a session."""
     return name.startswith("django.")

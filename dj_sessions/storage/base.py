@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final
 from asgiref.sync import sync_to_async
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004
 
-from dj_sessions.storage.clearing import ForgottenPurge, Purge, VerbPurge
+from dj_sessions.storage.clearing import ForgottenPurge, PlainPurge, Purge
 
 #: What a session is kept with.
 METHODS: Final = ("read", "insert", "replace", "remove")
@@ -160,7 +160,7 @@ class Storage:
 
     def start_purge(self, now: datetime) -> Purge:
         """Return a run over the sessions that had expired at ``now``."""
-        kind = ForgottenPurge if self.forgets_expired else VerbPurge
+        kind = ForgottenPurge if self.forgets_expired else PlainPurge
         return kind(partial(self.purge, now))
 
     # The async twins

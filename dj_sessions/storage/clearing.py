@@ -1,7 +1,7 @@
 """Removing expired sessions in batches: between two of them others work, and it may end.
 
-A store that knows no better is purged through its verb ``_purge(now, batch)``. The engines that
-keep expired sessions bring a ``Purge`` of their own, which remembers how far it has come.
+A storage that knows no better is purged through its ``purge(now, batch)``. Those that keep expired
+sessions bring a ``Purge`` of their own, which remembers how far it has come.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ class Purge:
         return None
 
 
-class VerbPurge(Purge):
-    """The run over a store that has only its verb."""
+class PlainPurge(Purge):
+    """The run over a storage that has only its ``purge()``."""
 
     def __init__(self, purge: Callable[[int], int]) -> None:
         self._purge = purge
@@ -85,7 +85,7 @@ class VerbPurge(Purge):
         return Batch(removed, more=removed >= size)
 
 
-class ForgottenPurge(VerbPurge):
+class ForgottenPurge(PlainPurge):
     """The run over a store that forgets by itself what has expired."""
 
     def count(self) -> int:

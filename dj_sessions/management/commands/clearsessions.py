@@ -147,7 +147,7 @@ def _check_number(
 
 
 def _clears_in_batches(store: type) -> bool:
-    """Tell whether ``clear_expired()`` is as old as the batches; a newer one knows of none."""
+    """Return whether ``clear_expired()`` is as old as the batches; a newer one knows of none."""
     batches = _owner(store, "_start_purge")
     return batches is not None and issubclass(batches, _owner(store, "clear_expired") or batches)
 

@@ -53,12 +53,12 @@ def read_open(descriptor: int) -> tuple[bytes, float]:
 
 
 def exists(path: str) -> bool:
-    """Tell whether there is a file."""
+    """Return whether there is a file."""
     return stat.S_ISREG(_mode(path))
 
 
 def is_in_the_way(path: str) -> bool:
-    """Tell whether there is something else than a file."""
+    """Return whether there is something else than a file."""
     return _mode(path) != 0 and not exists(path)
 
 

@@ -1,1 +1,1 @@
-"""Rows of a model: by prepared statements, or through the ORM where somebody must see them."""
+"""Rows of a model: by prepared statements, or by the ORM where hooks force its path."""

@@ -50,7 +50,7 @@ class Walk:
 
     @property
     def goes_on(self) -> bool:
-        """Tell whether there are further blocks."""
+        """Return whether there are further blocks."""
         return bool(self._ways)
 
 
@@ -83,6 +83,6 @@ def _block_of(place: str) -> int:
 
 
 def _leaps(blocks: list[int]) -> bool:
-    """Tell whether one row in four, or more, is far from the one before."""
+    """Return whether one row in four, or more, is far from the one before."""
     leaps = sum(abs(later - earlier) > NEAR for earlier, later in pairwise(blocks))
     return 4 * leaps > len(blocks)

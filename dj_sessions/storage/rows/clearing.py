@@ -95,13 +95,13 @@ class RowPurge(Purge):
         return self._remove_touched
 
     def _may_give_up(self) -> bool:
-        """Tell whether a DELETE may be told not to wait: nothing else of a transaction may be."""
+        """Return whether a DELETE may be told not to wait: nothing else of a transaction may be."""
         is_mariadb = getattr(self._connection, "mysql_is_mariadb", False)
         knows = self._connection.vendor == "postgresql" or is_mariadb
         return self._bare and knows and not self._is_inside()
 
     def _walks(self, *, in_any_order: bool = False) -> bool:
-        """Tell whether the rows are removed as they lie on the disk: then batches vary.
+        """Return whether the rows are removed as they lie on the disk: then batches vary.
 
         It is not asked before the second batch, for which there is none in most runs.
         """
@@ -165,7 +165,7 @@ class RowPurge(Purge):
         return True
 
     def _lie_together(self, keys: list[Any]) -> bool:
-        """Tell whether half of the rows from the first key to the last are to go, or more."""
+        """Return whether half of the rows from the first key to the last are to go, or more."""
         between = self._rows.filter(pk__gt=keys[0], pk__lt=keys[-1]).order_by("pk")
         enough = 2 * len(keys)
         return not between.values_list("pk", flat=True)[enough : enough + 1]
@@ -269,7 +269,7 @@ class RowPurge(Purge):
         return remove(size)
 
     def _is_inside(self) -> bool:
-        """Tell whether somebody else's transaction is open."""
+        """Return whether somebody else's transaction is open."""
         return is_inside(self._connection)
 
     def next_size(self, size: int, taken: float) -> int:

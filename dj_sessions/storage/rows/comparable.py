@@ -23,7 +23,7 @@ FOUND_ROWS: Final = 2
 
 @cache
 def keeps_payloads(model: Any, using: str, vendor: str) -> bool:
-    """Tell whether a payload is stored as it is loaded, so that the database can compare it."""
+    """Return whether a payload is stored as it is loaded, so that the database can compare it."""
     return not any(incomparable(model, using, vendor))
 
 
@@ -39,6 +39,6 @@ def incomparable(model: Any, using: str, vendor: str) -> Iterator[Reason]:
 
 
 def _counts_found_rows(connection: Any) -> bool:
-    """Tell whether MariaDB counts a row that an UPDATE leaves as it was: a site may have it not."""
+    """Return whether MariaDB counts a row that an UPDATE leaves as it was."""
     flags = connection.get_connection_params().get("client_flag", FOUND_ROWS)
     return bool(flags & FOUND_ROWS)

@@ -12,7 +12,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import QuerySet
 
 
-class Overtaken(DatabaseError):
+class WriteConflict(DatabaseError):
     """The row is not as expected any more. It ends a ``save()``, as no row to update does."""
 
 
@@ -27,14 +27,14 @@ class Swap:
         self._replaced: bool | None = None
 
     def save(self, using: str) -> bool | None:
-        """Tell whether the row was replaced; None, and undone, if ``save()`` asked no ORM."""
+        """Return whether the row was replaced; None, and undone, if ``save()`` asked no ORM."""
         self._instance._do_update = self._do_update
         try:
             with transaction.atomic(using=using):
                 self._instance.save(force_update=True, using=using)
                 if not self._replaced:  # also if an override keeps the error to itself
                     transaction.set_rollback(True, using=using)
-        except Overtaken:
+        except WriteConflict:
             return False
         finally:
             vars(self._instance).pop("_do_update", None)
@@ -50,5 +50,5 @@ class Swap:
         updated = update(self._instance, same, *arguments)
         self._replaced = bool(updated)
         if not updated:
-            raise Overtaken("The row was changed, or removed, by somebody else.")
+            raise WriteConflict("The row was changed, or removed, by somebody else.")
         return updated

@@ -19,7 +19,7 @@ _SQLITE_ERRORS: Final = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
 
 def may_pass(error: DatabaseError) -> bool:
-    """Tell whether others' transactions made it fail, so that it may work the next time."""
+    """Return whether others' transactions made it fail, so that it may work the next time."""
     cause = error.__cause__
     sqlite = getattr(cause, "sqlite_errorname", None) or ""
     return (
@@ -30,8 +30,8 @@ def may_pass(error: DatabaseError) -> bool:
     )
 
 
-def is_overtaken(error: DatabaseError) -> bool:
-    """Tell whether a transaction failed as another one has changed the same row."""
+def is_write_conflict(error: DatabaseError) -> bool:
+    """Return whether a transaction failed as another one has changed the same row."""
     cause = error.__cause__
     return (
         getattr(cause, "sqlstate", None) == _SERIALIZATION_FAILURE
@@ -42,5 +42,5 @@ def is_overtaken(error: DatabaseError) -> bool:
 
 
 def is_held(error: DatabaseError) -> bool:
-    """Tell whether MariaDB did not wait for a row that others hold."""
+    """Return whether MariaDB did not wait for a row that others hold."""
     return error.args[:1] == (_LOCK_WAIT_TIMEOUT,)

@@ -15,7 +15,7 @@ from dj_sessions._codec import forwards
 from dj_sessions.storage.base import Record
 from dj_sessions.storage.rows.comparable import keeps_payloads
 from dj_sessions.storage.rows.compared_save import Swap
-from dj_sessions.storage.rows.errors import is_overtaken
+from dj_sessions.storage.rows.errors import is_write_conflict
 from dj_sessions.storage.rows.transactions import (
     breaking,
     can_be_locked,
@@ -114,16 +114,16 @@ class Rows:
         """Return whether there is a row, also one that the model's manager hides."""
         return self._base_rows().filter(session_key=key).exists()  # as the database compares keys
 
-    def was_overtaken(self, error: OperationalError) -> bool:
+    def is_write_conflict(self, error: OperationalError) -> bool:
         """Return whether a statement failed as others changed the row, and can be sent again."""
-        return is_overtaken(error) and not is_inside(self._connection)
+        return is_write_conflict(error) and not is_inside(self._connection)
 
     def is_done(self, change: Callable[[], bool]) -> bool:
-        """Return what ``change`` returns, which compares: False if it was overtaken."""
+        """Return what ``change`` returns, which compares: False on a write conflict."""
         try:
             return change()
         except OperationalError as error:
-            if not self.was_overtaken(error):
+            if not self.is_write_conflict(error):
                 raise
             return False
 
@@ -207,7 +207,7 @@ class Rows:
         row = self._found(key).first() if is_looked_for else self._model(session_key=key)
         return row is not None and self._delete(row)
 
-    def take(self, key: str, expected: str, now: datetime) -> bool:
+    def compare_and_delete(self, key: str, expected: str, now: datetime) -> bool:
         """Delete the row that has the payload ``expected``, as ``remove()`` does."""
         same = self._comparing(key, expected, now)
         if same is not None and self.goes_unseen():

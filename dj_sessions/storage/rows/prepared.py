@@ -65,7 +65,7 @@ class Statements:
         self.replace = f"UPDATE {table} SET {to} WHERE {key} AND {same}"  # noqa: S608
         self.replace_live = f"UPDATE {table} SET {to} WHERE {key} AND {live}"  # noqa: S608
         self.remove = f"DELETE FROM {table} WHERE {key}"  # noqa: S608
-        self.take = f"DELETE FROM {table} WHERE {key} AND {same}"  # noqa: S608
+        self.compare_and_delete = f"DELETE FROM {table} WHERE {key} AND {same}"  # noqa: S608
         moved = f"{column['session_key']} = %s, {wanted} = %s, {also} = %s"
         self.move = f"UPDATE {table} SET {moved} WHERE {key} AND {same}"  # noqa: S608
         self.lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
@@ -84,7 +84,7 @@ class Statements:
 class PreparedRows(Rows):
     """The rows of a model, through the connection of this thread.
 
-    Where somebody must see a row come or go, that statement is left to the ORM.
+    Where a hook forces the ORM path, that statement is left to the ORM.
     """
 
     def __init__(self, statements: Statements, model: type[Model], using: str) -> None:
@@ -140,10 +140,10 @@ class PreparedRows(Rows):
             return super().remove(key, own_key=own_key)
         return self._delete_by(self._sql.remove, self._sql.named(key))
 
-    def take(self, key: str, expected: str, now: datetime) -> bool:
+    def compare_and_delete(self, key: str, expected: str, now: datetime) -> bool:
         if not self.goes_unseen():
-            return super().take(key, expected, now)
-        return self._delete_by(self._sql.take, (*self._sql.named(key), expected))
+            return super().compare_and_delete(key, expected, now)
+        return self._delete_by(self._sql.compare_and_delete, (*self._sql.named(key), expected))
 
     def move(self, key: str, expected: str | None, forward: str, now: datetime) -> bool:
         if expected is None or not self.goes_unseen():

@@ -95,7 +95,7 @@ class RowStorage(Storage):
             with ends.telling(self.model, key) if heard else _UNHEARD:
                 replaced = rows.replace(key, record.instance, payload, timezone.now())
         except OperationalError as error:
-            if not rows.was_overtaken(error):
+            if not rows.is_write_conflict(error):
                 raise
             return False
         self.commit = commit_of(using) if replaced and connections[using].in_atomic_block else None
@@ -110,13 +110,15 @@ class RowStorage(Storage):
     def _remove(self, key: str, expected: Record | None) -> bool:
         rows = self._written()
         if expected is not None:
-            return rows.is_done(partial(rows.take, key, expected.payload, timezone.now()))
+            return rows.is_done(
+                partial(rows.compare_and_delete, key, expected.payload, timezone.now())
+            )
         remove = partial(rows.remove, key, own_key=self._has_own_keys)
         for _ in range(REMOVE_ATTEMPTS - 1):
             try:
                 return remove()
             except OperationalError as error:
-                if not rows.was_overtaken(error):
+                if not rows.is_write_conflict(error):
                     raise
         return remove()
 

@@ -1,4 +1,4 @@
-"""Who must see the rows of a model come and go, so that no statement goes around them."""
+"""Hooks that force the ORM path: overrides, receivers and relations that no statement may pass."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def load_watchers(model: type[Model]) -> list[Reason]:
 
 
 def has_parents(model: Any) -> bool:
-    """Tell whether a row has a part in the table of another model; a proxy has none."""
+    """Return whether a row has a part in the table of another model; a proxy has none."""
     return bool(model._meta.concrete_model._meta.parents)
 
 
@@ -91,7 +91,7 @@ def delete_watchers(model: type[Model]) -> Iterator[Reason]:
 
 
 def delete_is_watched(model: type[Model]) -> bool:
-    """Tell whether somebody must see ``delete()`` with the row as it is stored."""
+    """Return whether somebody must see ``delete()`` with the row as it is stored."""
     return any(delete_watchers(model))
 
 
@@ -107,7 +107,7 @@ def companions(model: type[Model]) -> Iterator[Reason]:
 
 
 def goes_alone(model: type[Model]) -> bool:
-    """Tell whether a DELETE of the row is all that its end takes."""
+    """Return whether a DELETE of the row is all that its end takes."""
     return not any(companions(model))
 
 
