@@ -1,6 +1,8 @@
 """The stores of the page `extending` do what the text around them says."""
 
 import logging
+import re
+import unittest
 from dataclasses import replace
 from importlib import import_module
 from uuid import uuid4
@@ -16,6 +18,7 @@ from django.test import Client, override_settings
 
 from dj_sessions.backends.db import SessionStore
 from dj_sessions.exceptions import CreateError, InvalidSessionKey, UpdateError
+from dj_sessions.testing import StorageContract
 from tests.counters import thread_hops
 from tests.docs.pages import docs, example_site
 
@@ -116,7 +119,7 @@ def memory(example):
     return example("extending", "shop.memory")
 
 
-def test_the_store_on_five_verbs_keeps_sessions(memory, mode):
+def test_the_storage_of_one_s_own_keeps_sessions(memory, mode):
     session = mode.wrap(memory.SessionStore())
     session.set("a", 1)
     session.save()
@@ -131,14 +134,14 @@ def test_the_store_on_five_verbs_keeps_sessions(memory, mode):
     assert memory.records == {}
 
 
-def test_the_store_on_five_verbs_refuses_a_key_that_is_taken(memory, mode):
+def test_the_storage_of_one_s_own_refuses_a_key_that_is_taken(memory, mode):
     session = mode.wrap(memory.SessionStore())
     session.create()
     with pytest.raises(CreateError):
         session.save(must_create=True)
 
 
-def test_the_store_on_five_verbs_merges(memory, mode):
+def test_the_storage_of_one_s_own_merges(memory, mode):
     one = mode.wrap(memory.SessionStore())
     one.update({"a": 1, "b": 1, "c": 1})
     one.save()
@@ -150,7 +153,7 @@ def test_the_store_on_five_verbs_merges(memory, mode):
     assert dict(mode.wrap(memory.SessionStore(one.session_key)).items()) == {"a": 2, "c": 1}
 
 
-def test_the_store_on_five_verbs_brings_no_ended_session_back(memory, mode):
+def test_the_storage_of_one_s_own_brings_no_ended_session_back(memory, mode):
     session = mode.wrap(memory.SessionStore())
     session.create()
     mode.wrap(memory.SessionStore(session.session_key)).flush()
@@ -159,7 +162,7 @@ def test_the_store_on_five_verbs_brings_no_ended_session_back(memory, mode):
     assert memory.records == {}
 
 
-def test_the_store_on_five_verbs_forgets_expired_sessions(memory, mode):
+def test_the_storage_of_one_s_own_forgets_expired_sessions(memory, mode):
     kept, over = (mode.wrap(memory.SessionStore()) for _ in range(2))
     kept.create()
     over.set_expiry(-1)
@@ -172,10 +175,40 @@ def test_the_store_on_five_verbs_forgets_expired_sessions(memory, mode):
 
 @pytest.mark.parametrize(("blocking", "hops"), [(True, 1), (False, 0)])
 def test_a_store_that_does_not_block_says_so_and_stays_in_the_event_loop(memory, blocking, hops):
-    store = type("SessionStore", (memory.SessionStore,), {"blocking": blocking})()
+    memory.MemoryStorage.blocking = blocking
     with thread_hops() as seen:
-        async_to_sync(store.asave)()
+        async_to_sync(memory.SessionStore().asave)()
     assert len(seen) == hops
+
+
+@pytest.mark.parametrize("name", ["MemoryStorageTests", "AsyncMemoryStorageTests"])
+def test_the_storage_of_one_s_own_keeps_its_promises(memory, name):
+    tests = unittest.defaultTestLoader.loadTestsFromName(f"shop.tests.{name}")
+    result = unittest.TestResult()
+    tests.run(result)
+    assert result.testsRun == len([test for test in dir(StorageContract) if test[:5] == "test_"])
+    assert (result.failures, result.errors, result.skipped) == ([], [], [])
+
+
+@pytest.mark.parametrize("kind", ["db", "cache", "cached_db", "file"])
+def test_a_storage_around_a_storage_says_how_long_each_takes(
+    tmp_path, databases, fresh_caches, settings, mode, caplog, kind
+):
+    settings.SESSION_FILE_PATH = tmp_path
+    shown = docs("extending")
+    text = shown.text.replace("dj_sessions.backends.db", f"dj_sessions.backends.{kind}")
+    with example_site(tmp_path) as write, caplog.at_level(logging.INFO, "shop.sessions"):
+        write(replace(shown, text=text))
+        store = import_module("shop.timed").SessionStore
+        session = mode.wrap(store())
+        session.set("a", 1)
+        session.save()
+        assert mode.wrap(store(session.session_key)).get("a") == 1
+        session.set("a", 2)
+        session.save()
+    said = [message.partition(":")[0] for message in caplog.messages]
+    assert said == ["read", "replace"]
+    assert re.fullmatch(r"read: \d+\.\d ms", caplog.messages[0])
 
 
 def test_the_store_on_session_base_keeps_sessions(example, mode):
