@@ -1,11 +1,15 @@
 """Engines of a site's own: overrides in either mode, and one written on SessionBase itself."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
 from dj_sessions.backends.cache import SessionStore as CacheStore
 from dj_sessions.backends.cached_db import SessionStore as CachedDBStore
 from dj_sessions.backends.db import SessionStore as DBStore
+from dj_sessions.backends.stored import StoredSession
+from dj_sessions.storage import Record, Storage, StorageWrapper
+from dj_sessions.testing import StorageContract
 
 
 class PrefixedStore(CachedDBStore):
@@ -93,7 +97,60 @@ class MemoryStore(SessionBase):
         cls.records.clear()
 
 
+class RecordStorage(Storage):
+    atomic_replace = True
+
+    def __init__(self, records: dict[str, Record]) -> None:
+        self.records = records
+
+    def read(self, key: str) -> Record | None:
+        return self.records.get(key)
+
+    def insert(self, key: str, record: Record) -> bool:
+        return record.age > 0 and self.records.setdefault(key, record) is record
+
+    def replace(self, key: str, record: Record, expected: Record | None) -> bool:
+        found = self.read(key)
+        if found is None or (expected and expected.payload != found.payload):
+            return False
+        self.records[key] = record
+        return True
+
+    def remove(self, key: str, expected: Record | None = None) -> bool:
+        return self.records.pop(key, None) is not None
+
+    def purge(self, now: datetime, batch: int) -> int:
+        return 0
+
+    async def aread(self, key: str) -> Record | None:
+        return self.read(key)
+
+
+class CountingStorage(StorageWrapper):
+    reads = 0
+
+    def read(self, key: str) -> Record | None:
+        self.reads += 1
+        return super().read(key)
+
+
+class StoredInRecords(StoredSession):
+    records: ClassVar[dict[str, Record]] = {}
+
+    def get_storage(self) -> Storage:
+        return CountingStorage(RecordStorage(self.records))
+
+
+class RecordStorageTests(StorageContract):
+    def make_storage(self) -> Storage:
+        return RecordStorage({})
+
+
 async def use() -> None:
+    stored = StoredInRecords()
+    await stored.aset("colour", "green")
+    await stored.asave()
+    stored.cycle_key()
     session = MemoryStore()
     await session.aset("colour", "green")
     await session.asave()
