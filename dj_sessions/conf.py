@@ -48,6 +48,11 @@ class SessionSettings:
         return getattr(settings, "SESSION_CONFLICT_TIMEOUT", 10)
 
     @property
+    def SESSION_COPY_FORMAT(self) -> Literal["django", "compact"]:
+        """How ``cached_db`` keeps its copies: "django" by default, or "compact", in one entry."""
+        return getattr(settings, "SESSION_COPY_FORMAT", "django")
+
+    @property
     def SESSION_COOKIE_AGE(self) -> int:
         """Lifetime of a session in seconds."""
         return settings.SESSION_COOKIE_AGE

@@ -13,7 +13,11 @@ import dj_sessions
 from dj_sessions.conf import SessionSettings, conf
 
 # Ours, with their defaults.
-OWN = {"SESSION_FILE_FSYNC": False, "SESSION_CONFLICT_TIMEOUT": 10}
+OWN = {
+    "SESSION_FILE_FSYNC": False,
+    "SESSION_CONFLICT_TIMEOUT": 10,
+    "SESSION_COPY_FORMAT": "django",
+}
 
 NAMES = [name for name, value in vars(SessionSettings).items() if isinstance(value, property)]
 
@@ -25,6 +29,7 @@ OTHER = {
     "SESSION_FILE_PATH": Path("/var/sessions"),
     "SESSION_FILE_FSYNC": True,
     "SESSION_CONFLICT_TIMEOUT": 2.5,
+    "SESSION_COPY_FORMAT": "compact",
     "SESSION_COOKIE_AGE": 60,
     "SESSION_COOKIE_DOMAIN": "example.com",
     "SESSION_COOKIE_HTTPONLY": False,

@@ -94,6 +94,27 @@ def decode(
     return None
 
 
+def content(text: str) -> bytes:
+    """Return what the serializer made, out of a ``text`` of ``encode()`` that can be trusted.
+
+    Raises ValueError or zlib.error where ``text`` is something else.
+    """
+    return signed_text.unpack(text.partition(":")[0].encode())
+
+
+def loads(content: bytes, serializer: Callable[[], Serializer]) -> dict[str, Any] | None:
+    """Return the data of what the serializer made, or None if it is corrupt, which is logged."""
+    try:
+        data = _loads(content, serializer)
+    except UNREADABLE as error:
+        report_corruption(f"it cannot be read ({type(error).__name__})")
+        return None
+    if isinstance(data, dict):
+        return data
+    report_corruption(f"it holds a {type(data).__name__} instead of a dictionary")
+    return None
+
+
 def remainder(text: str) -> str:
     """Return what ``text``, made by ``encode()``, has beyond the data: time and signature."""
     return text.partition(":")[2]

@@ -63,13 +63,15 @@ class SessionStore(CacheUser, DBStore):
             self.cache_key_prefix,
             self._cache_key_of,
             _Codec(self),
+            is_compact=conf.SESSION_COPY_FORMAT == "compact",
+            has_random_keys=not self._makes_own_keys(),
         )
 
     @property
     def _is_unsettled(self) -> bool:
         """Whether a copy waits for the end of a transaction in which this session was saved."""
         storage = vars(self).get("_storage")
-        return storage is not None and storage.commit is not None
+        return storage is not None and storage.is_unsettled
 
     @in_thread
     def _settle(self) -> None:
@@ -87,6 +89,16 @@ class _Codec:
     def decode(self, payload: str) -> dict[str, Any] | None:
         """Return the data of a payload, None if it is corrupt."""
         return self._session._decoded(Record(payload))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether payloads are what this package makes of data, and data of them."""
+        kind = type(self._session)
+        return kind.encode is SessionBase.encode and kind.decode is SessionBase.decode
+
+    def loads(self, content: bytes) -> dict[str, Any] | None:
+        """Return the data of what the serializer made, None if it is corrupt."""
+        return payloads.loads(content, self._session.serializer)
 
     def rebuild(self, data: dict[str, Any], remainder: str) -> str | None:
         """Return the payload of ``data`` again, None where a subclass makes it in its own way."""

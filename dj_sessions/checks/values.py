@@ -114,6 +114,14 @@ RULES: Final = (
         hint="Set SESSION_CONFLICT_TIMEOUT = 10 for ten seconds: a number, without quotes.",
         id="dj_sessions.W036",
     ),
+    Rule(
+        setting="SESSION_COPY_FORMAT",
+        accepts=lambda value: value in ("django", "compact"),
+        problem="is neither 'django' nor 'compact', and counts as 'django'",
+        hint="Set SESSION_COPY_FORMAT = 'compact' where no server runs Django's own engine any "
+        "more, or leave it out.",
+        id="dj_sessions.W043",
+    ),
     *(
         Rule(
             setting=setting,

@@ -16,10 +16,10 @@ from django.core.cache import caches
 from django.db import transaction
 from django.test import override_settings
 
-from dj_sessions.backends import cached_db, db
+from dj_sessions.backends import cached_db
 from dj_sessions.exceptions import UpdateError
 from dj_sessions.storage.caches import adapter_of
-from dj_sessions.storage.copies.copies import HIDDEN
+from dj_sessions.storage.rows.storage import RowStorage
 from tests.contract.moments import after, before
 from tests.counters import round_trips, statements
 from tests.stores import in_thread
@@ -34,18 +34,18 @@ def key(save):
 
 @pytest.fixture
 def evict(store):
-    """Forget the copy and its voucher, as a full cache does."""
+    """Forget the copy and its tag, as a full cache does."""
 
     def evict(key):
         copy = f"{store.SessionStore.cache_key_prefix}{key}"
-        caches[store.cache].delete_many([copy, f"{copy}.voucher"])
+        caches[store.cache].delete_many([copy, f"{copy}/tag"])
 
     return evict
 
 
 def forget_generation(store):
     """As a cache without any entry of ours: others keep theirs on the same server."""
-    caches[store.cache].delete(f"{store.SessionStore.cache_key_prefix}.generation")
+    caches[store.cache].delete(f"{store.SessionStore.cache_key_prefix}/generation")
 
 
 def log_out(store, key):
@@ -68,7 +68,7 @@ def is_over(reopen, key):
 
 def test_a_logout_between_reading_the_row_and_copying_it(store, key, reopen, evict):
     evict(key)
-    with after(db.SessionStore, "_find_written", log_out(store, key)):
+    with after(RowStorage, "read_written", log_out(store, key)):
         assert reopen(key).get("colour") == "green"
     assert is_over(reopen, key)
 
@@ -80,7 +80,7 @@ def test_a_logout_in_the_middle_of_one_that_reads(store, key, reopen, evict):
     def read_and_copy():
         assert store.SessionStore(key)["colour"] == "green"
 
-    with before(db.SessionStore, "_remove", read_and_copy):
+    with before(RowStorage, "remove", read_and_copy):
         reopen(key).flush()
     assert is_over(reopen, key)
 
@@ -88,7 +88,7 @@ def test_a_logout_in_the_middle_of_one_that_reads(store, key, reopen, evict):
 def test_a_logout_between_writing_the_row_and_copying_it(store, key, reopen):
     session = reopen(key)
     session.set("colour", "red")
-    with after(db.SessionStore, "_replace", log_out(store, key)):
+    with after(RowStorage, "replace", log_out(store, key)):
         session.save()
     assert is_over(reopen, key)
 
@@ -96,14 +96,14 @@ def test_a_logout_between_writing_the_row_and_copying_it(store, key, reopen):
 def test_a_logout_before_the_row_is_written(store, key, reopen):
     session = reopen(key)
     session.set("colour", "red")
-    with before(db.SessionStore, "_replace", log_out(store, key)), pytest.raises(UpdateError):
+    with before(RowStorage, "replace", log_out(store, key)), pytest.raises(UpdateError):
         session.save()
     assert is_over(reopen, key)
 
 
 def test_a_change_between_reading_the_row_and_copying_it(store, key, reopen, evict):
     evict(key)
-    with after(db.SessionStore, "_find_written", change(store, key, colour="red")):
+    with after(RowStorage, "read_written", change(store, key, colour="red")):
         assert reopen(key).get("colour") == "green"
     assert reopen(key).get("colour") == "red"
 
@@ -112,7 +112,7 @@ def test_a_change_between_writing_the_row_and_copying_it(store, key, reopen):
     """The copies are written in the other order than the rows."""
     session = reopen(key)
     session.set("colour", "red")
-    with after(db.SessionStore, "_replace", change(store, key, colour="blue")):
+    with after(RowStorage, "replace", change(store, key, colour="blue")):
         session.save()
     assert reopen(key).get("colour") == "blue"
     assert reopen(key).get("colour") == "blue"
@@ -184,7 +184,7 @@ def test_a_row_deleted_through_the_orm_is_a_session_that_has_ended(store, key, r
 def test_a_row_deleted_while_its_session_is_read(store, key, reopen, evict):
     evict(key)
     rows = store.SessionStore.get_model_class().objects
-    with after(db.SessionStore, "_find_written", lambda: rows.filter(pk=key).delete()):
+    with after(RowStorage, "read_written", lambda: rows.filter(pk=key).delete()):
         assert reopen(key).get("colour") == "green"
     assert is_over(reopen, key)
 
@@ -235,7 +235,7 @@ def test_a_logout_that_is_taken_back_leaves_the_session(store, key, reopen):
 
 
 def test_a_copy_that_another_program_wrote_does_not_count(store, key, reopen):
-    """A server on Django's own engine writes copies without a voucher."""
+    """A server on Django's own engine writes copies without a tag."""
     caches[store.cache].set(f"{cached_db.KEY_PREFIX}{key}", {"colour": "of nobody"}, 60)
     assert reopen(key).get("colour") == "green"
 
@@ -244,13 +244,13 @@ def test_a_copy_of_another_session_does_not_count(store, key, save, reopen):
     """As under a cache client that took the answer of another command for its own."""
     other = save(colour="of another", _auth_user_id="2")
     cache = caches[store.cache]
-    for entry in ("", ".voucher"):
+    for entry in ("", "/tag"):
         name = f"{cached_db.KEY_PREFIX}{{}}{entry}"
         cache.set(name.format(key), cache.get(name.format(other)), 60)
     assert reopen(key).get("colour") == "green"
 
 
-def test_a_copy_that_another_secret_vouches_for_does_not_count(key, reopen, settings):
+def test_a_copy_with_a_tag_of_another_secret_does_not_count(key, reopen, settings):
     """As of whoever can write to the cache; after a rotation each session costs one read."""
 
     def reads():
@@ -266,7 +266,7 @@ def test_a_copy_that_another_secret_vouches_for_does_not_count(key, reopen, sett
 
 def test_a_new_generation_ends_the_trust_in_all_copies(store, key, reopen):
     reopen(key).get("colour")
-    caches[store.cache].set(f"{cached_db.KEY_PREFIX}.generation", "another", None)
+    caches[store.cache].set(f"{cached_db.KEY_PREFIX}/generation", "another", None)
     with statements() as sent:
         assert reopen(key).get("colour") == "green"
     assert len(sent) == 1
@@ -281,21 +281,21 @@ def test_a_generation_that_began_between_reading_the_row_and_copying_it(store, k
     def end():
         store.SessionStore.get_model_class().objects.filter(pk=key)._raw_delete(store.database)
         evict(key)
-        caches[store.cache].set(f"{cached_db.KEY_PREFIX}.generation", "another", None)
+        caches[store.cache].set(f"{cached_db.KEY_PREFIX}/generation", "another", None)
         store.SessionStore("a" * 32).get("colour")  # another request, which hears of it
 
     evict(key)
-    with after(db.SessionStore, "_find_written", end):
+    with after(RowStorage, "read_written", end):
         assert reopen(key).get("colour") == "green"
     assert is_over(reopen, key)
 
 
 def test_a_generation_that_another_client_wrote_is_the_generation(store, key, reopen):
     """After a change of the client or of its serializer the same word has other bytes."""
-    cache, name = caches[store.cache], f"{cached_db.KEY_PREFIX}.generation"
-    swap, raw = adapter_of(cache), pickle.dumps("of another client", 0)
+    cache, name = caches[store.cache], f"{cached_db.KEY_PREFIX}/generation"
+    adapter, raw = adapter_of(cache), pickle.dumps("of another client", 0)
     if store.cache in ("redis", "django_redis"):
-        swap.client.set(swap.name(name), raw)
+        adapter.client.set(adapter.name(name), raw)
     elif store.cache == "default":
         cache._cache[cache.make_key(name)] = raw
     else:
@@ -306,12 +306,29 @@ def test_a_generation_that_another_client_wrote_is_the_generation(store, key, re
     assert sent == []
 
 
-def test_an_ended_session_can_be_told_from_one_that_was_never_copied(store, key, reopen):
-    """The mark stays, so that who is still reading the row leaves no copy behind."""
+def test_an_ended_session_is_busy_for_a_while(store, key, reopen):
+    """So that a process that dies before the row has gone leaves no copy of it behind."""
     reopen(key).flush()
-    swap = adapter_of(caches[store.cache])
-    assert swap.decode(swap.read(f"{cached_db.KEY_PREFIX}{key}.voucher")) == "ended"
+    assert caches[store.cache].get(f"{cached_db.KEY_PREFIX}{key}/tag").startswith("busy ")
     assert caches[store.cache].get(f"{cached_db.KEY_PREFIX}{key}") is None
+
+
+def test_a_key_that_nobody_has_leaves_nothing_in_the_cache(store, reopen):
+    name = "0" * 32
+    reopen(name).get("colour")
+    reopen(name).flush()
+    reopen(name).delete()
+    for entry in ("", "/tag"):
+        assert caches[store.cache].get(f"{cached_db.KEY_PREFIX}{name}{entry}") is None
+
+
+def test_no_cookie_names_the_generation(store, key, reopen):
+    reopen(key).get("colour")
+    for name in (".generation", "/generation", f"{key}/tag"):
+        reopen(name).flush()
+    with statements() as sent:
+        assert reopen(key).get("colour") == "green"
+    assert sent == []
 
 
 class Salted:
@@ -347,12 +364,11 @@ def options(store, **options):
 def test_an_ended_session_stays_so_however_its_mark_is_written(store, key, reopen, evict):
     name = "serializer" if store.cache == "redis" else "SERIALIZER"
     with options(store, **{name: f"{__name__}.Salted"}):
-        session = store.SessionStore(key)
-        copies, name = session._copies, session.cache_key
-        copies.end(name)
-        copies.busy(name)
-        copies.doubt(name)
-        assert copies.look(name) is HIDDEN
+        other = store.SessionStore()
+        other.save()
+        name = other.cache_key
+        other.flush()
+        assert caches[store.cache].get(f"{name}/tag").startswith("busy ")
         evict(key)
         forget_generation(store)
         assert reopen(key).get("colour") == "green"
@@ -376,13 +392,13 @@ def test_a_serializer_may_return_text(store, key, reopen, evict, decoded):
         assert is_over(reopen, key)
 
 
-def test_a_voucher_that_cannot_be_read_counts_as_none(store, key, reopen):
-    voucher = f"{cached_db.KEY_PREFIX}{key}.voucher"
+def test_a_tag_that_cannot_be_read_counts_as_none(store, key, reopen):
+    tag = f"{cached_db.KEY_PREFIX}{key}/tag"
     if store.cache in ("redis", "django_redis"):
-        swap = adapter_of(caches[store.cache])
-        swap.client.set(swap.name(voucher), b"\x80no pickle", ex=60)
+        adapter = adapter_of(caches[store.cache])
+        adapter.client.set(adapter.name(tag), b"\x80no pickle", ex=60)
     else:
-        caches[store.cache].set(voucher, ["no", "text"], 60)
+        caches[store.cache].set(tag, ["no", "text"], 60)
     assert reopen(key).get("colour") == "green"
     session = reopen(key)
     session.set("colour", "red")

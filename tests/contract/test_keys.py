@@ -148,7 +148,7 @@ def test_renewing_on_every_request_makes_no_record_for_a_bad_cookie(store, mode)
             with traffic(store) as said:
                 response = visit(mode, lambda session: None, cookie_header=header)
             assert response.status_code == 200, header
-            assert said.writes == [], header
+            assert said.lasting == [], header
 
 
 @pytest.mark.stores("file")

@@ -184,7 +184,7 @@ def test_an_unknown_key_is_an_empty_session_without_a_key_and_makes_nothing(stor
         assert session.get("colour") is None
     assert session.session_key is None
     assert session.is_empty()
-    assert said.writes == []
+    assert said.lasting == []
     assert session.modified is False
 
 
@@ -198,7 +198,7 @@ def test_an_expired_session_is_empty_without_a_key_and_makes_nothing(store, new,
         assert again.get("colour") is None
     assert again.session_key is None
     assert again.is_empty()
-    assert said.writes == []
+    assert said.lasting == []
 
 
 @pytest.mark.stores(server_side=True)
@@ -209,7 +209,7 @@ def test_a_deleted_session_is_empty_without_a_key_and_makes_nothing(store, save,
     with traffic(store) as said:
         assert session.get("colour") is None
     assert session.session_key is None
-    assert said.writes == []
+    assert said.lasting == []
 
 
 @pytest.mark.stores(server_side=True)

@@ -24,6 +24,9 @@ READS = re.compile(
     r"|\[b'\*\d\\r\\n\$\d\\r\\n(GET|MGET|EXISTS)\\r"
 )
 
+#: What readers of ``cached_db`` write for a moment: see ``storage/copies/protocol.py``.
+PASSING = re.compile(r".*(/tag|/generation)\b")
+
 
 @dataclass
 class Traffic:
@@ -38,6 +41,11 @@ class Traffic:
     @property
     def writes(self) -> list[str]:
         return [entry for entry in self.all if not READS.match(entry)]
+
+    @property
+    def lasting(self) -> list[str]:
+        """What was written, without the leases of readers, which are given back."""
+        return [entry for entry in self.writes if not PASSING.match(entry)]
 
 
 _watched: dict[str, list[str]] = {}

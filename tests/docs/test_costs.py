@@ -33,8 +33,7 @@ MORE[COPIES] = {
     "a new session": 1,
     "load, not in the cache": 1,
     "save after a load": 1,
-    "a new key (login)": 2,
-    "flush (logout)": 1,
+    "a new key (login)": 1,
 }
 LOADED_FIRST = ("save after a load", "a new key (login)", "flush (logout)")
 METHODS = {

@@ -15,6 +15,7 @@ from django.core.cache import caches, close_caches
 from django.db import close_old_connections, connections
 from django.test import override_settings
 
+from dj_sessions.storage.copies import generations
 from dj_sessions.storage.copies import outage as outages
 from tests import router
 from tests.browser import needs
@@ -156,18 +157,17 @@ def fragile_cache(store: str, server: OwnServer) -> Iterator[Proxy]:
             "OPTIONS": dict(options),
         }
         stack.callback(_forget_cache)
-        stack.enter_context(mock.patch.object(outages, "RETRY_INTERVAL", 0.05))
+        stack.enter_context(mock.patch.object(outages, "FIRST_REST", 0.01))
+        stack.enter_context(mock.patch.object(outages, "LONGEST_REST", 0.02))
         yield way
         way.restore()
         caches[FRAGILE].close()
-        outages.of(FRAGILE).tell()
         caches[FRAGILE].clear()
 
 
 def _forget_cache() -> None:
-    outage = outages._outages.pop(FRAGILE, None)
-    if outage and outage._teller:  # it asks for the cache once more
-        outage._teller.join()
+    outages._outages.clear()
+    generations._known.clear()
     caches[FRAGILE].close()
     del caches[FRAGILE]
     del caches.settings[FRAGILE]

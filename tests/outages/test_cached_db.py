@@ -1,4 +1,4 @@
-"""``cached_db`` goes on without its cache, says so once, and tells the cache what it missed."""
+"""``cached_db`` goes on without its cache, says so once, and makes up for what that missed."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from unittest import mock
 
 import pytest
 from django.core.cache import caches
 
+from dj_sessions.storage.copies import generations
 from dj_sessions.storage.copies import outage as outages
 from tests.contract.visits import session_cookie, visit
+from tests.counters import statements
+from tests.outages.failures import FAILURES
 from tests.outages.places import CACHES, FRAGILE, Place, begin_request, place
 from tests.outages.servers import OwnServer
 from tests.outages.test_table import DATA, load, stored
@@ -56,19 +59,13 @@ def where(
         yield made
 
 
-@pytest.fixture
-def nobody_tells() -> Iterator[None]:
-    """Leave it to the test to tell the cache."""
-    with mock.patch.object(outages.Outage, "_keep_telling"):
-        yield
-
-
 def lines(caplog: Any) -> list[str]:
     return [r.getMessage() for r in caplog.records if r.name == "django.contrib.sessions"]
 
 
-def message(name: str, tell: Any, **kind: Any) -> outages.Message:
-    return outages.Message(name, tell, "all", tell, **kind)
+def rest() -> None:
+    """Wait until a cache that has failed is asked again."""
+    time.sleep(2 * outages.LONGEST_REST)
 
 
 def copy_of(where: Place, key: str) -> Any:
@@ -87,6 +84,7 @@ def test_an_outage_is_logged_once_and_so_is_its_end(where, mode, caplog):
     where.cache_proxy.restore()
     for _ in range(3):
         begin_request()
+        rest()
         visit(mode, lambda s: s.get("colour"), cookie=key)
     _, line = lines(caplog)
     assert line.startswith(f"The cache '{FRAGILE}' answers again; sessions did without it")
@@ -99,6 +97,7 @@ def test_an_outage_that_lasts_is_logged_once_per_interval(where, caplog):
     with mock.patch.object(outages, "LOG_INTERVAL", 0):  # it is over each time
         for _ in range(2):
             assert where.SessionStore(key)["colour"] == "green"
+            rest()
     assert len(lines(caplog)) == 2
 
 
@@ -139,8 +138,8 @@ def test_another_process_reads_what_happened_during_the_outage(where, cache):
     where.SessionStore(ended).flush()
     where.cache_proxy.restore()
     begin_request()
-    assert outages.of(FRAGILE).tell()
-    assert copy_of(where, ended) is None
+    rest()
+    in_thread(load, where, changed)  # whatever this process reads next
     assert read_elsewhere(where, cache, changed, ended) == ["red", "None"]
 
 
@@ -160,7 +159,7 @@ def read_elsewhere(where: Place, cache: str, *keys: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_the_cache_is_told_before_any_copy_is_believed(where, nobody_tells):
+def test_no_copy_is_believed_before_what_was_missed_is_made_up_for(where):
     key = in_thread(stored, where)
     where.cache_proxy.cut()
     begin_request()
@@ -169,51 +168,69 @@ def test_the_cache_is_told_before_any_copy_is_believed(where, nobody_tells):
     begin_request()
     assert copy_of(where, key) == DATA  # as old as it was
     assert load(where, key) == {}
-    assert copy_of(where, key) is None
+    rest()
+    assert load(where, key) == {}
 
 
-def test_the_cache_is_told_even_if_no_request_comes(where):
-    key = in_thread(stored, where)
-    where.cache_proxy.cut()
-    begin_request()
-    where.SessionStore(key).flush()
-    teller = outages.of(FRAGILE)._teller
-    where.cache_proxy.restore()
-    teller.join(timeout=10)
-    assert not teller.is_alive()
-    begin_request()
-    assert copy_of(where, key) is None
-
-
-def test_after_many_changes_no_copy_counts(where, nobody_tells):
+def test_after_an_outage_each_session_costs_one_read(where):
     keys = [in_thread(stored, where) for _ in range(6)]
     *ended, alive = keys
     where.cache_proxy.cut()
     begin_request()
-    with mock.patch.object(outages, "MOST_PENDING", 3):
-        for key in ended:
-            where.SessionStore(key).flush()
+    for key in ended:
+        where.SessionStore(key).flush()
     where.cache_proxy.restore()
     begin_request()
-    assert outages.of(FRAGILE).tell()
+    rest()
     assert [in_thread(load, where, key) for key in keys] == [{}, {}, {}, {}, {}, DATA]
-    names = where.SessionStore(alive)._copies
-    assert names.look(where.SessionStore(alive).cache_key).raw is not None  # copied anew
+    with statements() as sent:
+        assert in_thread(load, where, alive) == DATA
+    assert sent == []
+
+
+def test_a_process_that_begins_in_an_outage_makes_up_for_what_others_missed(where):
+    """It cannot know what those could not tell, who are not there any more."""
+    key = in_thread(stored, where)
+    where.cache_proxy.cut()
+    begin_request()
+    where.SessionStore(key).flush()
+    generations._known.clear()  # as in a process that was started meanwhile
+    outages._outages.clear()
+    assert load(where, key) == {}
+    where.cache_proxy.restore()
+    begin_request()
+    rest()
+    assert load(where, key) == {}
 
 
 @pytest.mark.parametrize("cache", ["django-redis"], indirect=True)
-def test_a_cache_that_ignores_its_errors_is_told_after_many_changes(where, nobody_tells):
+def test_a_cache_that_ignores_its_errors_is_made_up_for(where):
     caches.settings[FRAGILE]["OPTIONS"]["IGNORE_EXCEPTIONS"] = True
     keys = [in_thread(stored, where) for _ in range(6)]
     begin_request()
     where.cache_proxy.cut()
-    with mock.patch.object(outages, "MOST_PENDING", 3):
-        for key in keys:
-            where.SessionStore(key).flush()
-    assert not in_thread(outages.of(FRAGILE).tell)
+    for key in keys:
+        where.SessionStore(key).flush()
     where.cache_proxy.restore()
-    assert in_thread(outages.of(FRAGILE).tell)
+    rest()
     assert [in_thread(load, where, key) for key in keys] == [{}] * len(keys)
+
+
+def test_a_cache_that_hangs_costs_a_time_limit_now_and_then(where):
+    key = in_thread(stored, where)
+    where.cache_proxy.silence()
+    begin_request()
+    with (
+        mock.patch.object(outages, "FIRST_REST", 60),
+        mock.patch.object(outages, "LONGEST_REST", 60),
+    ):
+        began = time.monotonic()
+        for _ in range(20):
+            session = where.SessionStore(key)
+            session["n"] = session.get("n", 0) + 1
+            session.save()
+        assert time.monotonic() - began < 2  # 0.5 once, and not forty times
+    outages._outages.clear()
 
 
 class Tenant(threading.local):
@@ -229,20 +246,18 @@ def key_of_tenant(key: str, prefix: str, version: int) -> str:
     return f"{TENANT.name}:{prefix}:{version}:{key}"
 
 
-@pytest.mark.parametrize("most", [3, 100])
-def test_a_tenants_sessions_end_whoever_tells_the_cache(where, nobody_tells, most):
+def test_a_tenants_sessions_end_with_its_next_request(where):
     caches.settings[FRAGILE]["KEY_FUNCTION"] = key_of_tenant
     tenants = ("acme", "umbrella")
     keys = [in_thread(as_tenant, name, stored, where) for name in tenants for _ in range(3)]
     owners = [name for name in tenants for _ in range(3)]
     where.cache_proxy.cut()
     begin_request()
-    with mock.patch.object(outages, "MOST_PENDING", most):
-        for name, key in zip(owners, keys, strict=True):
-            as_tenant(name, where.SessionStore(key).flush)
+    for name, key in zip(owners, keys, strict=True):
+        as_tenant(name, where.SessionStore(key).flush)
     where.cache_proxy.restore()
     begin_request()
-    assert outages.of(FRAGILE).tell()
+    rest()
     for name, key in zip(owners, keys, strict=True):
         assert in_thread(as_tenant, name, load, where, key) == {}
 
@@ -252,49 +267,23 @@ def as_tenant(name: str, call: Any, *arguments: Any) -> Any:
         return call(*arguments)
 
 
-@pytest.mark.parametrize("cache", ["Redis"], indirect=True)
-def test_no_request_waits_while_the_cache_is_told(where, nobody_tells):
-    """To tell it takes as long as its client waits."""
-    outage = outages.of(FRAGILE)
-    begun, may_end = threading.Event(), threading.Event()
-
-    def told_slowly(cache: Any) -> None:
-        begun.set()
-        may_end.wait(10)
-
-    key = in_thread(stored, where)
-    outage.tell_later(message("other", told_slowly))
-    with ThreadPoolExecutor(1) as teller:
-        telling = teller.submit(outage.tell)
-        begun.wait(10)
-        where.cache_proxy.cut()
-        begin_request()
-        try:
-            assert in_thread(load, where, key) == DATA
-            in_thread(lambda: where.SessionStore(key).flush())
-            assert not telling.done()
-        finally:
-            may_end.set()
-            where.cache_proxy.restore()
-    begin_request()
-    assert outage.tell()
-    assert in_thread(load, where, key) == {}
-
-
-@pytest.mark.parametrize("cache", ["Redis"], indirect=True)
-def test_a_message_that_replaces_one_that_is_being_told_is_told_too(where, nobody_tells):
-    outage, told = outages.of(FRAGILE), []
-
-    def first(cache: Any) -> None:
-        told.append("first")
-        outage.tell_later(message("name", lambda cache: told.append("second")))
-
-    outage.tell_later(message("name", first))
-    assert outage.tell()
-    assert outage.is_behind("name")
-    assert outage.tell()
-    assert not outage.is_behind("name")
-    assert told == ["first", "second"]
+@pytest.mark.parametrize("cache", ["Redis", "django-redis"], indirect=True)
+def test_a_full_redis_goes_on_being_read(where, caplog):
+    """What it refuses to store it still deletes, so there is nothing to make up for."""
+    changed, ended, read = (in_thread(stored, where) for _ in range(3))
+    with FAILURES["Redis", "full, evicting nothing"](where):
+        for _ in range(3):
+            session = where.SessionStore(changed)
+            session["n"] = session.get("n", 0) + 1
+            session.save()
+        where.SessionStore(ended).flush()
+        with statements() as sent:
+            assert load(where, read) == DATA
+        assert sent == []
+        assert in_thread(load, where, changed) == {**DATA, "n": 3}
+        assert in_thread(load, where, ended) == {}
+    [line] = lines(caplog)
+    assert line.startswith("Error saving to cache")
 
 
 @pytest.mark.parametrize("cache", ["Redis"], indirect=True)

@@ -41,12 +41,13 @@ DEEDS: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.fixture(autouse=True)
-def nobody_tells() -> Iterator[None]:
-    """No thread tells a cache what it missed: the faults are for the calls of the test."""
-    with mock.patch.object(outages.Outage, "_keep_telling"):
+def a_cache_that_has_failed_is_asked_again_at_once() -> Iterator[None]:
+    with (
+        mock.patch.object(outages, "FIRST_REST", 0),
+        mock.patch.object(outages, "LONGEST_REST", 0),
+    ):
         yield
-    for alias in list(outages._outages):
-        outages._outages.pop(alias)
+    outages._outages.clear()
 
 
 def prepared(store: Store, mode: Mode, deed: str) -> tuple[str, Any]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.core.cache import caches
 
+from dj_sessions.storage.caches import adapter_of
+from dj_sessions.storage.copies import outage as outages
+from tests.counters import statements
 from tests.outages.places import FRAGILE, Place, begin_request, place
 from tests.outages.test_table import DATA, load, stored
 
@@ -78,3 +83,29 @@ def test_a_new_session_is_stored_or_an_error(cut):
     begin_request()
     assert all(load(cut, key) == DATA for key in made if key != "raised")
     assert (0 < made.count("raised") < 16) == (cut.engine == "cache")
+
+
+@pytest.mark.parametrize("where", ["cached_db"], indirect=True)
+def test_the_sessions_of_the_other_server_are_read_from_the_cache(where, own_server):
+    """Copy, tag and generation of a session are on one server, so that no other one is missed."""
+    configuration = caches.settings[FRAGILE]
+    more = [f"127.0.0.1:{own_server('memcached', number).at.port}" for number in (2, 3)]
+    configuration["LOCATION"] = [configuration["LOCATION"], *more]
+    configuration["OPTIONS"] = {"timeout": 0.5}
+    keys = [stored(where) for _ in range(30)]
+    adapter = adapter_of(caches[FRAGILE])
+    places = {key: adapter.place(where.SessionStore(key).cache_key) for key in keys}
+    assert len(set(places.values())) == 3
+    where.cache_proxy.silence()
+    begin_request()
+    with (
+        mock.patch.object(outages, "FIRST_REST", 60),
+        mock.patch.object(outages, "LONGEST_REST", 60),
+    ):
+        began = time.monotonic()
+        for key in keys:
+            with statements() as sent:
+                assert load(where, key) == DATA
+            is_there = places[key] != f"127.0.0.1:{where.cache_proxy.port}"
+            assert len(sent) == (0 if is_there else 1), places[key]
+        assert time.monotonic() - began < 2  # 0.5 once, and not ten times

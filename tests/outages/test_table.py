@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from dj_sessions.backends import file
 from dj_sessions.storage.copies import outage as outages
+from dj_sessions.storage.files.storage import ORPHAN_AGE
 from tests.contract.visits import session_cookie, visit
 from tests.docs.pages import docs
 from tests.modes import Mode
@@ -143,10 +143,10 @@ def test_every_failure_that_can_be_provoked_is_on_the_page():
 @pytest.mark.parametrize(
     "phrase",
     [
-        f"more than {outages.MOST_PENDING}",
+        {0.1: "a tenth of a second"}[outages.FIRST_REST],
+        {5: "five seconds"}[outages.LONGEST_REST],
         {60: "cache, process and minute"}[outages.LOG_INTERVAL],
-        {1: "within a second"}[outages.RETRY_INTERVAL],
-        {3600: "`clearsessions` removes an hour later"}[file.ORPHAN_AGE],
+        {3600: "`clearsessions` removes an hour later"}[ORPHAN_AGE],
     ],
 )
 def test_numbers_are_those_of_the_code(phrase):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import marshal
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from typing import Any, ClassVar, Final
 from weakref import proxy
 
@@ -48,6 +48,10 @@ class CacheAdapter:
             return digest(marshal.dumps(value, 2))  # the last version without references
         except ValueError:  # no plain data
             return digest(snapshot.take(value))
+
+    def place(self, name: str) -> Hashable:
+        """Return which server of several the entry ``name`` belongs to; None if there is one."""
+        return None
 
     # One entry
 

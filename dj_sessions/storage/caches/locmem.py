@@ -28,6 +28,9 @@ class LocMemAdapter(CacheAdapter):
         with self.cache._lock:
             return self._used(full)
 
+    def insert(self, name: str, raw: Any, age: int | None) -> bool:
+        return self.write_if({name: None}, {name: raw}, age)
+
     def replace(self, name: str, raw: Any, expected: Any, age: int | None) -> bool:
         full = full_name(self.cache, name)
         with self.cache._lock:
@@ -66,6 +69,10 @@ class LocMemAdapter(CacheAdapter):
             for full, raw in written.items():
                 self.cache._set(full, raw, age)
             return True
+
+    def forget(self, names: Collection[str]) -> None:
+        for name in names:
+            self.remove(name)
 
     def _used(self, full: str) -> Any:
         """Return what there is, which is then the last to be forgotten when the cache is full."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -40,6 +40,11 @@ class MemcachedAdapter(CacheAdapter):
 
     def decode(self, raw: MemcachedEntry) -> Any:
         return snapshot.restore(raw.pickled)
+
+    def place(self, name: str) -> Hashable:
+        if len(self.cache._cache.clients) == 1:
+            return None
+        return self._servers.get_node(self._full(name))  # type: ignore[no-any-return]
 
     def read(self, name: str) -> MemcachedEntry | None:
         full = self._full(name)

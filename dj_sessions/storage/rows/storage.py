@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
@@ -17,7 +17,13 @@ from dj_sessions.storage.rows import ends
 from dj_sessions.storage.rows.clearing import RowPurge
 from dj_sessions.storage.rows.orm import RowRecord, Rows, manager_of, named
 from dj_sessions.storage.rows.prepared import rows_of
-from dj_sessions.storage.rows.transactions import commit_of, is_inside, reads_committed_rows
+from dj_sessions.storage.rows.transactions import (
+    after_commit,
+    commit_of,
+    in_transaction,
+    is_inside,
+    reads_committed_rows,
+)
 from dj_sessions.storage.rows.watchers import delete_is_watched
 
 #: Each failed attempt means that somebody else's save succeeded, so a few may follow each other.
@@ -71,6 +77,14 @@ class RowStorage(Storage):
     def reads_committed(self) -> bool:
         """Return whether a row that ``read_written()`` gives is the one that everybody sees."""
         return reads_committed_rows(router.db_for_write(self.model))
+
+    def in_transaction(self) -> bool:
+        """Return whether a transaction is open, other than the one that a TestCase rolls back."""
+        return in_transaction(router.db_for_write(self.model))
+
+    def after_commit(self, action: Callable[[], object]) -> None:
+        """Have ``action`` called when the open transaction is committed."""
+        after_commit(router.db_for_write(self.model), action)
 
     # Writing
 

@@ -1,0 +1,105 @@
+"""The compact form: one entry for a session, with tag and payload, smaller than Django's."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from binascii import a2b_base64
+from collections.abc import Mapping
+from typing import Any, Final
+
+from dj_sessions._codec import payloads
+from dj_sessions.storage.caches import digest
+from dj_sessions.storage.copies.forms import Copy, Form
+from dj_sessions.storage.copies.record import CopiedRecord
+
+#: Bytes of a tag, and of the random word behind it.
+TAG: Final = 12
+WORD: Final = 6
+#: What many sessions have in them, the commonest last. Whoever changes it changes VERSION as well.
+COMMON: Final = (
+    b'false,"true,"null,"messages":"[[\\"__json_message\\",0,20,25,"_session_expiry":1209600,'
+    b'"_language":"en","_csrftoken":"{"_auth_user_id":"1","_auth_user_backend":"'
+    b'django.contrib.auth.backends.ModelBackend","_auth_user_hash":"'
+)
+VERSION: Final = b"1"
+#: What stands before the payload as it is, and before one that is taken apart.
+WHOLE: Final = b"="
+APART: Final = VERSION
+#: Up to so many bytes, zlib needs little memory to make much of them.
+SMALL: Final = 2000
+
+
+class CompactForm(Form):
+    """One entry, which nothing but this package reads."""
+
+    def names(self, name: str) -> tuple[str, ...]:
+        return (name,)
+
+    def other(self, name: str) -> str:
+        return self.tag_name(name)
+
+    def leftovers(self, name: str) -> tuple[str, ...]:
+        return ()
+
+    def copy(self, payload: Any, data: dict[str, Any] | None) -> Copy | None:
+        if not isinstance(payload, str):
+            return None
+        if not self.codec.is_plain:
+            return Copy(WHOLE + payload.encode())
+        rest = payloads.remainder(payload).encode()
+        return Copy(APART + bytes([len(rest)]) + rest + deflate(payloads.content(payload)))
+
+    def seal(self, name: str, copy: Copy, generation: str) -> dict[str, Any]:
+        content = os.urandom(WORD) + copy.content
+        return {name: self.adapter.encode(self._tag(name, content, generation) + content)}
+
+    def open(self, name: str, found: Mapping[str, Any], generation: str) -> Copy | None:
+        value = self.value(found[name])
+        if not isinstance(value, bytes):
+            return None
+        content = value[TAG:]
+        if value[:TAG] != self._tag(name, content, generation):
+            return None
+        return Copy(content[WORD:])
+
+    def _tag(self, name: str, content: bytes, generation: str) -> bytes:
+        tag = digest(b"%b %b %b" % (generation.encode(), name.encode(), content))
+        return a2b_base64(tag.translate(_FROM_URL))
+
+    def record(
+        self, copy: Copy, row: Any = None, data: dict[str, Any] | None = None
+    ) -> CopiedRecord | None:
+        content: bytes = copy.content
+        if content[:1] == WHOLE:
+            payload = content[1:].decode()
+            data = self.codec.decode(payload) if data is None else data
+            if data is None:
+                return None
+            return CopiedRecord(data, lambda: self.codec.decode(payload), lambda data: payload, row)
+        end = 2 + content[1]
+        serialized, rest = inflate(content[end:]), content[2:end].decode()
+        data = self.codec.loads(serialized) if data is None else data
+        if data is None:
+            return None
+        return CopiedRecord(
+            data,
+            lambda: self.codec.loads(serialized),
+            lambda data: self.codec.rebuild(data, rest),
+            row,
+        )
+
+
+_FROM_URL: Final = str.maketrans("-_", "+/")
+
+
+def deflate(content: bytes) -> bytes:
+    """Return fewer bytes of which ``inflate()`` makes ``content`` again."""
+    size = (-15, 8) if len(content) > SMALL else (-12, 5)
+    packer = zlib.compressobj(6, zlib.DEFLATED, *size, zlib.Z_DEFAULT_STRATEGY, COMMON)
+    return packer.compress(content) + packer.flush()
+
+
+def inflate(content: bytes) -> bytes:
+    """Return what ``deflate()`` was given."""
+    return zlib.decompressobj(-15, COMMON).decompress(content)

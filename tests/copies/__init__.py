@@ -1,0 +1,1 @@
+"""Copies in a cache in front of rows: each step of the protocol, in every order."""
