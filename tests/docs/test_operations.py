@@ -83,8 +83,8 @@ def test_the_names_of_the_entries_are_those_on_the_page(copied):
     found = caches["default"]
     assert f"{prefix(in_cache)}{session.session_key}" in found
     assert f"{prefix(copy)}{key}" in found
-    assert voucher == "the same, and `.voucher`"
-    assert f"{prefix(copy)}{key}.voucher" in found
+    assert voucher == "the same, and `/tag`"
+    assert f"{prefix(copy)}{key}/tag" in found
     assert prefix(generation) in found
 
 
