@@ -35,10 +35,7 @@ LOCAL_CACHE_METHODS = (
 
 
 #: What goes past those methods.
-LOCAL_ADAPTER_METHODS = (
-    *("read", "read_many", "replace", "remove", "write_if"),
-    *("read_copy", "write_copy", "void_copy"),
-)
+LOCAL_ADAPTER_METHODS = (*("read", "read_many", "replace", "remove", "write_if"),)
 
 
 @contextmanager

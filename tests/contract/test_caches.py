@@ -18,7 +18,7 @@ from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from django.test import override_settings
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from dj_sessions.storage.caches import CacheAdapter, Names, adapter_of
+from dj_sessions.storage.caches import CacheAdapter, adapter_of
 from tests.counters import statements
 
 
@@ -108,15 +108,17 @@ def test_a_cache_that_ignores_its_errors_does_not_hide_what_it_did_not_take(stor
         "IGNORE_EXCEPTIONS": True,
         "CONNECTION_POOL_KWARGS": {"retry": None},
     }
-    names = Names("copy", "voucher", "generation")
     with changed(store.cache, OPTIONS=options) as cache:
         adapter = adapter_of(cache)
-        adapter.void_copy(names, adapter.encode("mark"), 60)
+        assert adapter.write_if({}, {"tag": adapter.encode("mark")}, 60)
+        adapter.forget(["tag"])
     with changed(store.cache, OPTIONS=options, LOCATION="redis://127.0.0.1:1") as cache:
         adapter = adapter_of(cache)
         assert cache.set("name", 1) is None
         with pytest.raises((RedisConnectionError, LookupError)):
-            adapter.void_copy(names, adapter.encode("mark"), 60)
+            adapter.write_if({}, {"tag": adapter.encode("mark")}, 60)
+        with pytest.raises((RedisConnectionError, LookupError)):
+            adapter.forget(["tag"])
 
 
 @pytest.mark.stores("cache", "cached_db", cache="memcached")

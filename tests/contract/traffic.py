@@ -20,7 +20,7 @@ from tests.stores import Store
 
 #: How an entry begins that only asks: SQL, a file, a local cache, Memcached, Redis.
 READS = re.compile(
-    r"SELECT|read |read(_copy)?\(|get\(|has_key\(|\(b'gets?'"
+    r"SELECT|read |read(_many)?\(|get\(|has_key\(|\(b'gets?'"
     r"|\[b'\*\d\\r\\n\$\d\\r\\n(GET|MGET|EXISTS)\\r"
 )
 

@@ -15,7 +15,6 @@ from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from dj_sessions.storage.caches.any import CacheAdapter, digest
 from dj_sessions.storage.caches.ignoring import IgnoringAdapter
 from dj_sessions.storage.caches.locmem import LocMemAdapter
-from dj_sessions.storage.caches.made_names import MadeNames, Names
 from dj_sessions.storage.caches.memcached import MemcachedAdapter
 from dj_sessions.storage.caches.redis import DjangoRedisAdapter, RedisAdapter
 
@@ -84,10 +83,3 @@ def _speaks_to_redis(cache: Any) -> bool:
 
 def _library_kind(thing: Any, modules: tuple[str, ...]) -> type | None:
     return next((kind for kind in type(thing).__mro__ if kind.__module__ in modules), None)
-
-
-# To go: the names that copies used before
-
-__all__ += ["CacheSwap", "MadeNames", "Names", "swap_of"]
-CacheSwap = CacheAdapter
-swap_of = adapter_of

@@ -10,8 +10,6 @@ from weakref import proxy
 from dj_sessions._codec import signed_text
 from dj_sessions._codec.payloads import UNREADABLE_PICKLE
 from dj_sessions.storage.caches import snapshot
-from dj_sessions.storage.caches.made_names import Names
-from dj_sessions.storage.caches.names import full_name
 
 #: So that no other text that the site signs is a digest.
 SALT: Final = "dj_sessions.copies"
@@ -154,41 +152,6 @@ class CacheAdapter:
     def forget(self, names: Collection[str]) -> None:
         """Delete what is stored under ``names``; raises if the cache did not do it."""
         self.cache.delete_many(names)
-
-    # To go: what copies used before
-
-    def read_copy(self, names: Names) -> list[Any]:
-        """Return the raw values under all three names, or None."""
-        return self.read_many(names)
-
-    def write_copy(
-        self, names: Names, entries: tuple[Any, Any, Any], expected: Any, age: int
-    ) -> bool | None:
-        """Store copy and voucher if the voucher is ``expected`` (None: missing).
-
-        Return None if the generation, the third of the entries, is not the present one.
-        """
-        copy, voucher, generation = entries
-        _, present, word = self.read_copy(names)
-        if not snapshot.is_expected(word, generation):
-            return None
-        if not snapshot.is_expected(present, expected):
-            return False
-        self.cache.set(names.copy, self.decode(copy), age)
-        self.cache.set(names.voucher, self.decode(voucher), age)
-        return True
-
-    def void_copy(self, names: Names, mark: Any, age: int, keep: tuple[Any, ...] = ()) -> None:
-        """Store ``mark`` in the voucher's place, unless one of ``keep`` is; drop the copy."""
-        if self.read(names.voucher) not in keep:
-            self.cache.set(names.voucher, self.decode(mark), age)
-        self.cache.delete(names.copy)
-
-    def full(self, names: Names) -> list[Any]:
-        """Return the names as the cache has them; the longest, of the voucher, is checked."""
-        make = self.cache.make_key
-        voucher = full_name(self.cache, names.voucher)
-        return [make(names.copy), voucher, make(names.generation)]
 
 
 def _last(conditions: Mapping[str, Any], entries: Mapping[str, Any]) -> list[str]:

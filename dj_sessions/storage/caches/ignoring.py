@@ -7,7 +7,6 @@ from typing import Any
 
 from dj_sessions.storage.caches import snapshot
 from dj_sessions.storage.caches.any import CacheAdapter
-from dj_sessions.storage.caches.made_names import Names
 
 
 class IgnoringAdapter(CacheAdapter):
@@ -37,13 +36,6 @@ class IgnoringAdapter(CacheAdapter):
         if removed is None:  # and not False: there was nothing
             raise _not_taken()
         return bool(removed)
-
-    # To go: what copies used before
-
-    def void_copy(self, names: Names, mark: Any, age: int, keep: tuple[Any, ...] = ()) -> None:
-        super().void_copy(names, mark, age, keep)
-        if self.read(names.voucher) not in (mark, *keep):
-            raise _not_taken()
 
 
 def _not_taken() -> LookupError:

@@ -7,7 +7,6 @@ from typing import Any
 
 from dj_sessions.storage.caches import snapshot
 from dj_sessions.storage.caches.any import CacheAdapter, digest
-from dj_sessions.storage.caches.made_names import Names
 from dj_sessions.storage.caches.names import full_name
 
 
@@ -87,30 +86,3 @@ class LocMemAdapter(CacheAdapter):
 
     def _current(self, full: str) -> Any:
         return None if self.cache._has_expired(full) else self.cache._cache[full]
-
-    # To go: what copies used before
-
-    def read_copy(self, names: Names) -> list[Any]:
-        full = self.full(names)
-        with self.cache._lock:
-            return [self._used(name) for name in full]
-
-    def write_copy(
-        self, names: Names, entries: tuple[Any, Any, Any], expected: Any, age: int
-    ) -> bool | None:
-        copy, voucher, generation = self.full(names)
-        with self.cache._lock:
-            if self._current(generation) != entries[2]:
-                return None
-            if self._current(voucher) != expected:
-                return False
-            self.cache._set(copy, entries[0], age)
-            self.cache._set(voucher, entries[1], age)
-            return True
-
-    def void_copy(self, names: Names, mark: Any, age: int, keep: tuple[Any, ...] = ()) -> None:
-        copy, voucher, _ = self.full(names)
-        with self.cache._lock:
-            if self._current(voucher) not in keep:
-                self.cache._set(voucher, mark, age)
-            self.cache._delete(copy)

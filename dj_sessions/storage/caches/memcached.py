@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from django.utils.functional import cached_property
 
 from dj_sessions.storage.caches import snapshot
 from dj_sessions.storage.caches.any import CacheAdapter
-from dj_sessions.storage.caches.made_names import Names
 from dj_sessions.storage.caches.names import full_name
-
-#: Each attempt fails because somebody else's mark was stored, so a few may follow each other.
-MARK_ATTEMPTS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,36 +129,3 @@ class MemcachedAdapter(CacheAdapter):
     def _entry(self, answer: tuple[Any, Any] | None) -> MemcachedEntry | None:
         data, version = answer or (None, None)
         return None if data is None else MemcachedEntry(snapshot.take(data), version)
-
-    # To go: what copies used before
-
-    def write_copy(
-        self, names: Names, entries: tuple[Any, Any, Any], expected: Any, age: int
-    ) -> bool | None:
-        # Nobody believes a copy that does not fit the voucher. Whether the generation is the
-        # present one is not asked: if not, nobody believes it either.
-        copy, voucher, _ = entries
-        self._store("set", names.copy, copy, age)
-        if expected is None:
-            return self.insert(names.voucher, voucher, age)
-        return self.replace(names.voucher, voucher, expected, age)
-
-    def void_copy(self, names: Names, mark: Any, age: int, keep: tuple[Any, ...] = ()) -> None:
-        if keep:
-            self._mark_unless_kept(names.voucher, mark, age, keep)
-        else:
-            self._store("set", names.voucher, mark, age)
-        self.remove(names.copy)
-
-    def _mark_unless_kept(self, key: str, mark: Any, age: int, keep: tuple[Any, ...]) -> None:
-        if not any(self._mark(key, mark, age, keep) for _ in range(MARK_ATTEMPTS)):
-            raise ConnectionError(f"Memcached refused {MARK_ATTEMPTS} times to store a mark")
-
-    def _mark(self, key: str, mark: Any, age: int, keep: tuple[Any, ...]) -> bool:
-        """Store ``mark``; return whether it is there, or something to keep, and nothing between."""
-        current = self.read(key)
-        if current is None:
-            return self.insert(key, mark, age)
-        if any(snapshot.is_same(entry.pickled, current.pickled) for entry in keep):
-            return True
-        return self.replace(key, mark, current, age)

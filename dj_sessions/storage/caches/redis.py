@@ -14,15 +14,13 @@ from django.core.cache.backends.redis import RedisSerializer
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import cached_property
 
-from dj_sessions.storage.caches.any import digest
+from dj_sessions.storage.caches.any import CacheAdapter, digest
 from dj_sessions.storage.caches.connections import kept_beside, kept_client
-from dj_sessions.storage.caches.made_names import Names
 from dj_sessions.storage.caches.names import full_name
-from dj_sessions.storage.caches.redis_copies import RedisCopies, read_mark
 from dj_sessions.storage.caches.redis_steps import ANYTHING, DELETE, Change, Steps, as_bytes
 
 
-class RedisAdapter(RedisCopies):
+class RedisAdapter(CacheAdapter):
     """Redis through Django's client.
 
     In a cluster entries are in different places: a step takes in one of them, and what is about
@@ -41,7 +39,7 @@ class RedisAdapter(RedisCopies):
         # Django's tries whether it is a number, and to find that it is none takes longer than this.
         if type(serializer) is RedisSerializer and raw[:1] == pickle.PROTO:
             return pickle.loads(raw)  # noqa: S301 # as Django does
-        return serializer.loads(raw) if (mark := read_mark(raw)) is None else mark
+        return serializer.loads(raw)
 
     def fingerprint(self, raw: Any) -> str:
         return digest(as_bytes(raw))
@@ -131,18 +129,13 @@ class DjangoRedisAdapter(RedisAdapter):
         return self.cache.client.encode(value)
 
     def decode(self, raw: Any) -> Any:
-        return self.cache.client.decode(raw) if (mark := read_mark(raw)) is None else mark
+        return self.cache.client.decode(raw)
 
     def name(self, name: str) -> Any:
         return self.cache.client.make_key(name)
 
     def _find_client(self) -> Any:
         return kept_beside(self.cache.client.get_client(write=True))
-
-    # To go: what copies used before
-
-    def full(self, names: Names) -> list[Any]:
-        return [self.name(name) for name in names]
 
 
 def _or_anything(expected: Any) -> Any:
