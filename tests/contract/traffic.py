@@ -25,7 +25,7 @@ READS = re.compile(
 )
 
 #: What readers of ``cached_db`` write for a moment: see ``storage/copies/protocol.py``.
-PASSING = re.compile(r".*(/tag|/generation)\b")
+PASSING = re.compile(r".*(/tag|/generation|lease )")
 
 
 @dataclass

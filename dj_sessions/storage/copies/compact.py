@@ -52,12 +52,14 @@ class CompactForm(Form):
 
     def seal(self, name: str, copy: Copy, generation: str) -> dict[str, Any]:
         content = os.urandom(WORD) + copy.content
-        return {name: self.adapter.encode(self._tag(name, content, generation) + content)}
+        value = self._tag(name, content, generation) + content
+        try:
+            return {name: self.adapter.encode(value)}
+        except payloads.UNSTORABLE:  # by a serializer of the site's that knows texts alone, as JSON
+            return {name: self.adapter.encode(value.decode("latin-1"))}
 
     def open(self, name: str, found: Mapping[str, Any], generation: str) -> Copy | None:
-        value = self.value(found[name])
-        if not isinstance(value, bytes):
-            return None
+        value = _bytes(self.value(found[name]))
         content = value[TAG:]
         if value[:TAG] != self._tag(name, content, generation):
             return None
@@ -88,6 +90,12 @@ class CompactForm(Form):
             lambda data: self.codec.rebuild(data, rest),
             row,
         )
+
+
+def _bytes(value: Any) -> bytes:
+    if isinstance(value, str):
+        return value.encode("latin-1", "replace")
+    return value if isinstance(value, bytes) else b""
 
 
 _FROM_URL: Final = str.maketrans("-_", "+/")
