@@ -84,7 +84,7 @@ def tag(content: bytes, salt: str) -> str:
 
     Fallback keys do not count: what is tagged can be had anew.
     """
-    return _signature(content, salt, secret())[:TAG].decode()
+    return _signature(content, salt, settings.SECRET_KEY)[:TAG].decode()
 
 
 def _is_signed(value: bytes, signature: bytes, salt: str) -> bool:

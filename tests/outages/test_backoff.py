@@ -72,7 +72,7 @@ def test_a_server_that_has_failed_is_left_alone_for_a_moment_that_grows(outage, 
     server.answers = False
 
     def read():
-        return outage.read("cache", server)
+        return outage.read("cache", (), server)
 
     assert read() is None
     assert [rests(clock, read, server) for _ in range(8)] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5, 5]
@@ -86,39 +86,39 @@ def test_a_server_that_has_failed_is_left_alone_for_a_moment_that_grows(outage, 
 
 def test_one_request_tries_and_the_others_go_on_without(outage, clock, server):
     server.answers = False
-    outage.read("cache", server)
+    outage.read("cache", (), server)
     clock.now += 0.2
     asked = server.asked
 
     def slowly() -> str:
-        assert [outage.read("cache", server) for _ in range(5)] == [None] * 5
+        assert [outage.read("cache", (), server) for _ in range(5)] == [None] * 5
         return "answer"
 
-    assert outage.read("cache", slowly) == "answer"
+    assert outage.read("cache", (), slowly) == "answer"
     assert server.asked == asked
-    assert outage.read("cache", Server()) == "answer"
+    assert outage.read("cache", (), Server()) == "answer"
 
 
 def test_who_tries_and_never_comes_back_holds_up_nobody_for_long(outage, clock, server):
-    outage.read("cache", fail)
+    outage.read("cache", (), fail)
     clock.now += 0.2
     with pytest.raises(KeyboardInterrupt):
-        outage.read("cache", mock.Mock(side_effect=KeyboardInterrupt))
-    assert outage.read("cache", server) is None
+        outage.read("cache", (), mock.Mock(side_effect=KeyboardInterrupt))
+    assert outage.read("cache", (), server) is None
     clock.now += outages.CLAIM
-    assert outage.read("cache", server) == "answer"
+    assert outage.read("cache", (), server) == "answer"
 
 
 def test_a_server_that_cannot_be_read_is_not_written_to_in_the_same_request(outage, server):
-    outage.read("cache", fail)
-    assert outage.write("cache", server) is None
+    outage.read("cache", (), fail)
+    assert outage.write("cache", (), server) is None
     assert server.asked == 0
 
 
 def test_a_server_that_takes_nothing_goes_on_being_read(outage, server):
-    outage.write("cache", fail)
-    assert outage.read("cache", server) == "answer"
-    assert outage.write("cache", server) is None
+    outage.write("cache", (), fail)
+    assert outage.read("cache", (), server) == "answer"
+    assert outage.write("cache", (), server) is None
 
 
 def lines(caplog: Any) -> list[str]:
@@ -126,27 +126,27 @@ def lines(caplog: Any) -> list[str]:
 
 
 def test_it_answers_again_when_it_can_be_read(outage, clock, caplog, server):
-    outage.read("cache", fail)
+    outage.read("cache", (), fail)
     clock.now += 1
-    assert outage.write("cache", server) == "answer"
+    assert outage.write("cache", (), server) == "answer"
     assert lines(caplog) == ["Error reading from cache (cache)"]
-    assert outage.read("cache", server) == "answer"
+    assert outage.read("cache", (), server) == "answer"
     assert lines(caplog)[1:] == ["The cache 'default' answers again"]
 
 
 def test_it_answers_again_when_it_takes_what_is_written(outage, clock, caplog, server):
-    outage.write("cache", fail)
+    outage.write("cache", (), fail)
     for _ in range(3):
-        outage.read("cache", server)
+        outage.read("cache", (), server)
     assert lines(caplog) == ["Error saving to cache (cache)"]
     clock.now += 1
-    outage.write("cache", server)
+    outage.write("cache", (), server)
     assert lines(caplog)[1:] == ["The cache 'default' answers again"]
 
 
 def test_an_outage_that_lasts_is_logged_once_per_interval(outage, clock, caplog):
     for _ in range(100):
-        outage.read("cache", fail)
+        outage.read("cache", (), fail)
         clock.now += 1
     assert len(caplog.records) == 2
 
@@ -185,7 +185,7 @@ def test_what_is_missed_during_a_renewal_is_owed_after_it():
 
 
 def test_the_log_has_django_s_words_and_the_alias(outage, caplog):
-    outage.write("the cache", fail)
+    outage.write("the cache", (), fail)
     [record] = caplog.records
     assert record.getMessage() == "Error saving to cache (the cache)"
     assert record.cache_alias == "default"
@@ -205,9 +205,9 @@ def fail_with(name, *rest):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda outage: outage.read("cache", fail_with, NAME),
-        lambda outage: outage.write("cache", fail_with, NAME, {}),
-        lambda outage: outage.write("cache", lambda names: fail_with(*names), (NAME, "")),
+        lambda outage: outage.read("cache", (), fail_with, NAME),
+        lambda outage: outage.write("cache", (), fail_with, NAME, {}),
+        lambda outage: outage.write("cache", (), lambda names: fail_with(*names), (NAME, "")),
     ],
     ids=["read", "written", "several"],
 )
@@ -230,7 +230,7 @@ def test_the_log_of_an_outage_leaves_an_error_alone_that_is_handled_meanwhile(ou
     try:
         view()
     except LookupError as error:
-        outage.read("cache", fail)
+        outage.read("cache", (), fail)
         frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     assert frames[-1].f_locals == {"colour": "green"}
     assert "not green" not in caplog.text

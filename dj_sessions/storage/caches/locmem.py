@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import repeat
 from typing import Any
 
 from dj_sessions.storage.caches import snapshot
@@ -52,21 +53,24 @@ class LocMemAdapter(CacheAdapter):
         return moved
 
     def read_many(self, names: Collection[str]) -> list[Any]:
-        full = [full_name(self.cache, name) for name in names]
+        full = map(full_name, repeat(self.cache), names)
         with self.cache._lock:
-            return [self._used(name) for name in full]
+            return list(map(self._used, full))
 
     def write_if(
         self, conditions: Mapping[str, Any], entries: Mapping[str, Any], age: int | None
     ) -> bool:
-        expected = {full_name(self.cache, name): raw for name, raw in conditions.items()}
-        written = {full_name(self.cache, name): raw for name, raw in entries.items()}
-        with self.cache._lock:
-            current = map(self._current, expected)
-            if not all(map(snapshot.is_expected, current, expected.values())):
-                return False
-            for full, raw in written.items():
-                self.cache._set(full, raw, age)
+        cache = self.cache
+        full: dict[str, Any] = {}
+        for name in (*conditions, *entries):
+            full[name] = full.get(name) or full_name(cache, name)
+        with cache._lock:
+            for name, expected in conditions.items():
+                current = self._current(full[name])
+                if current != expected and not snapshot.is_expected(current, expected):
+                    return False
+            for name, raw in entries.items():
+                cache._set(full[name], raw, age)
             return True
 
     def forget(self, names: Collection[str]) -> None:
@@ -75,10 +79,10 @@ class LocMemAdapter(CacheAdapter):
 
     def _used(self, full: str) -> Any:
         """Return what there is, which is then the last to be forgotten when the cache is full."""
-        current = self._current(full)
-        if current is not None:
-            self.cache._cache.move_to_end(full, last=False)
-        return current
+        if self.cache._has_expired(full):
+            return None
+        self.cache._cache.move_to_end(full, last=False)
+        return self.cache._cache[full]
 
     def _is_there(self, full: str, expected: Any) -> bool:
         current = self._current(full)

@@ -11,7 +11,6 @@ from typing import Any, Final
 from dj_sessions._codec import payloads
 from dj_sessions.storage.caches import digest
 from dj_sessions.storage.copies.forms import Copy, Form
-from dj_sessions.storage.copies.record import CopiedRecord
 
 #: Bytes of a tag, and of the random word behind it.
 TAG: Final = 12
@@ -50,7 +49,8 @@ class CompactForm(Form):
         rest = payloads.remainder(payload).encode()
         return Copy(APART + bytes([len(rest)]) + rest + deflate(payloads.content(payload)))
 
-    def seal(self, name: str, copy: Copy, generation: str) -> dict[str, Any]:
+    def seal(self, names: tuple[str, ...], copy: Copy, generation: str) -> dict[str, Any]:
+        (name,) = names
         content = os.urandom(WORD) + copy.content
         value = self._tag(name, content, generation) + content
         try:
@@ -69,27 +69,18 @@ class CompactForm(Form):
         tag = digest(b"%b %b %b" % (generation.encode(), name.encode(), content))
         return a2b_base64(tag.translate(_FROM_URL))
 
-    def record(
-        self, copy: Copy, row: Any = None, data: dict[str, Any] | None = None
-    ) -> CopiedRecord | None:
+    def data_of(self, copy: Copy) -> dict[str, Any] | None:
         content: bytes = copy.content
         if content[:1] == WHOLE:
-            payload = content[1:].decode()
-            data = self.codec.decode(payload) if data is None else data
-            if data is None:
-                return None
-            return CopiedRecord(data, lambda: self.codec.decode(payload), lambda data: payload, row)
-        end = 2 + content[1]
-        serialized, rest = inflate(content[end:]), content[2:end].decode()
-        data = self.codec.loads(serialized) if data is None else data
-        if data is None:
-            return None
-        return CopiedRecord(
-            data,
-            lambda: self.codec.loads(serialized),
-            lambda data: self.codec.rebuild(data, rest),
-            row,
-        )
+            return self.codec.decode(content[1:].decode())
+        return self.codec.loads(inflate(content[2 + content[1] :]))
+
+    def payload_of(self, copy: Copy) -> Any:
+        content: bytes = copy.content
+        if content[:1] == WHOLE:
+            return content[1:].decode()
+        rest = content[2 : 2 + content[1]].decode()
+        return self.codec.rebuild(self.data_of(copy) or {}, rest)
 
 
 def _bytes(value: Any) -> bytes:

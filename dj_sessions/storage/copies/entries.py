@@ -111,11 +111,16 @@ class Entries:
 
     def store(self, copy: Copy, age: int, sight: Sight) -> Sight:
         """Store a copy over what was seen; return what is to be seen then, HIDDEN if refused."""
-        with self._refusals():
+        outer = sys.exception()
+        try:
             generation = sight.generation or self._begin()
-            entries = self._form.seal(self._name, copy, generation)
+            entries = self._form.seal(self.names, copy, generation)
             if generation and self._adapter.write_if(sight.found or {}, entries, age):
-                return Sight(found=entries, generation=generation)
+                return Sight(None, entries, generation)
+        except InvalidCacheKey:
+            raise
+        except Exception as error:  # noqa: BLE001 # caches share no class of errors; it is logged
+            self._was_refused(error, outer)
         return HIDDEN
 
     def store_or_drop(self, copy: Copy, age: int, sight: Sight) -> Sight:
@@ -147,8 +152,11 @@ class Entries:
         except InvalidCacheKey:
             raise
         except Exception as error:  # noqa: BLE001 # caches share no class of errors; it is logged
-            self.drop()
-            self._refused(error, outer)
+            self._was_refused(error, outer)
+
+    def _was_refused(self, error: Exception, outer: BaseException | None) -> None:
+        self.drop()
+        self._refused(error, outer)
 
     def take_back(self, lease: Any) -> bool:
         """Give back a lease."""

@@ -29,6 +29,9 @@ class Codec(Protocol):
     def decode(self, payload: Any) -> dict[str, Any] | None:
         """Return the data of a payload, None if it is corrupt."""
 
+    def trusted(self, payload: Any) -> dict[str, Any] | None:
+        """Return the data of a payload that was made a moment ago."""
+
     def rebuild(self, data: dict[str, Any], remainder: str) -> Any:
         """Return the payload of data, given what it had beyond that; None if nobody can."""
 
@@ -88,14 +91,24 @@ class Form(ABC):
         """Return the copy of a record, whose data may be known; None of what no cache can hold."""
 
     @abstractmethod
-    def seal(self, name: str, copy: Copy, generation: str) -> dict[str, Any]:
-        """Return the entries of a copy, with a tag that makes it count in ``generation``."""
+    def seal(self, names: tuple[str, ...], copy: Copy, generation: str) -> dict[str, Any]:
+        """Return the entries of a copy, with a tag that makes it count in ``generation``.
+
+        ``names`` are what ``names()`` returned.
+        """
 
     @abstractmethod
     def open(self, name: str, found: Mapping[str, Any], generation: str) -> Copy | None:
         """Return the copy if its tag is one of ``generation``."""
 
     @abstractmethod
+    def data_of(self, copy: Copy) -> dict[str, Any] | None:
+        """Return the data of a copy, a new one each time; None if it is corrupt."""
+
+    @abstractmethod
+    def payload_of(self, copy: Copy) -> Any:
+        """Return the payload of the row that a copy was made of; None if nobody can."""
+
     def record(
         self, copy: Copy, row: Any = None, data: dict[str, Any] | None = None
     ) -> CopiedRecord | None:
@@ -103,6 +116,8 @@ class Form(ABC):
 
         None if it is corrupt.
         """
+        data = self.data_of(copy) if data is None else data
+        return None if data is None else CopiedRecord(self, copy, data, row)
 
     def is_busy(self, raws: Iterable[Any]) -> bool:
         """Return whether one of the raw values says that nobody may make a copy."""
@@ -136,7 +151,7 @@ class DjangoForm(Form):
         return (name,)
 
     def copy(self, payload: Any, data: dict[str, Any] | None) -> Copy | None:
-        data = self.codec.decode(payload) if data is None else data
+        data = self.codec.trusted(payload) if data is None else data
         if data is None:
             return None
         try:
@@ -145,10 +160,10 @@ class DjangoForm(Form):
             return None
         return Copy(raw, payloads.remainder(payload) if isinstance(payload, str) else "")
 
-    def seal(self, name: str, copy: Copy, generation: str) -> dict[str, Any]:
-        word = new_word()
+    def seal(self, names: tuple[str, ...], copy: Copy, generation: str) -> dict[str, Any]:
+        (name, tag_name), word = names, new_word()
         tag = f"{self._tag(name, copy.content, generation, word)} {word} {copy.remainder}"
-        return dict(zip(self.names(name), (copy.content, self.adapter.encode(tag)), strict=True))
+        return {name: copy.content, tag_name: self.adapter.encode(tag)}
 
     def open(self, name: str, found: Mapping[str, Any], generation: str) -> Copy | None:
         raw, tag = found.values()
@@ -165,19 +180,15 @@ class DjangoForm(Form):
     def record(
         self, copy: Copy, row: Any = None, data: dict[str, Any] | None = None
     ) -> CopiedRecord | None:
-        data = self._decode(copy.content)  # which hits return as well, whatever a cache makes of it
-        if data is None:
-            return None
-        return CopiedRecord(
-            data,
-            lambda: self._decode(copy.content),
-            (lambda data: self.codec.rebuild(data, copy.remainder)) if row is None else None,
-            row,
-        )
+        # What hits return as well, whatever a cache makes of the data.
+        return super().record(copy, row)
 
-    def _decode(self, raw: Any) -> dict[str, Any] | None:
+    def payload_of(self, copy: Copy) -> Any:
+        return self.codec.rebuild(self.data_of(copy) or {}, copy.remainder)
+
+    def data_of(self, copy: Copy) -> dict[str, Any] | None:
         try:
-            data = self.adapter.decode(raw)
+            data = self.adapter.decode(copy.content)
         except payloads.UNREADABLE_PICKLE as error:
             payloads.report_corruption(f"the cache cannot read it ({type(error).__name__})")
             return None

@@ -25,15 +25,16 @@ class Generation:
     with, as clients write one word variously.
     """
 
-    __slots__ = ("_caught_up", "_missed", "fingerprint", "name", "raw")
+    __slots__ = ("fingerprint", "is_behind", "missed", "name", "raw")
 
     def __init__(self) -> None:
         #: That of its entry, empty until somebody has made it.
         self.name = ""
         self.raw: Any = None
         self.fingerprint = ""
-        self._missed: object = None
-        self._caught_up: object = None
+        #: Whether something could not be told since the last renewal, and the last such thing.
+        self.is_behind = False
+        self.missed: object = None
 
     def seen(self, raw: Any, adapter: Any) -> str:
         """Note the word as it was read, None if there is none; return its fingerprint."""
@@ -45,19 +46,11 @@ class Generation:
             return str(fingerprint)
         return self.fingerprint
 
-    @property
-    def is_behind(self) -> bool:
-        """Whether something could not be told since the last renewal."""
-        return self._missed is not self._caught_up
-
-    @property
-    def missed(self) -> object:
-        """The last thing that could not be told."""
-        return self._missed
-
     def caught_up(self, missed: object) -> None:
         """Note a renewal, which makes up for what was missed until then."""
-        self._caught_up = missed
+        with lock:
+            if self.missed is missed:
+                self.is_behind = False
         self.raw, self.fingerprint = None, ""
 
 
@@ -73,7 +66,8 @@ def of(key: Hashable) -> Generation:
 def fell_behind(key: Hashable) -> None:
     """Note that something could not be told."""
     with lock:  # so that nobody forgets the generation meanwhile
-        _find(key)._missed = object()
+        found = _find(key)
+        found.missed, found.is_behind = object(), True
 
 
 def _find(key: Hashable) -> Generation:

@@ -8,15 +8,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from django.core.cache.backends.base import InvalidCacheKey
 from django.core.signals import setting_changed
 
 from dj_sessions.storage.copies import errors
 
-P = ParamSpec("P")
 R = TypeVar("R")
+
+#: The names of entries.
+Names: TypeAlias = Iterable[str]
 
 #: Seconds in which one line is logged for a server that fails.
 LOG_INTERVAL: Final = 60
@@ -40,18 +42,12 @@ class Backoff:
     """Who may ask a server that has failed: one request, after a moment that grows."""
 
     def __init__(self) -> None:
-        self._rest = 0.0
+        #: Seconds for which it is left alone; 0 while it answers.
+        self.rest = 0.0
         self._until = 0.0
 
-    @property
-    def is_failing(self) -> bool:
-        """Whether the last answer was none."""
-        return bool(self._rest)
-
     def admits(self) -> bool:
-        """Return whether the server is to be asked now; whoever hears so says how it went."""
-        if not self._rest:
-            return True
+        """Return whether a server that fails is to be asked now; who hears so says how it went."""
         with lock:
             now = time.monotonic()
             if now < self._until:
@@ -62,12 +58,12 @@ class Backoff:
     def failed(self) -> None:
         """Have the server left alone."""
         with lock:
-            self._rest = min(max(2 * self._rest, FIRST_REST), LONGEST_REST)
-            self._until = time.monotonic() + self._rest
+            self.rest = min(max(2 * self.rest, FIRST_REST), LONGEST_REST)
+            self._until = time.monotonic() + self.rest
 
     def worked(self) -> None:
         """Have everybody ask it again."""
-        self._rest = 0.0
+        self.rest = 0.0
 
 
 class Outage:
@@ -86,35 +82,36 @@ class Outage:
         self._missed = 0
         self._is_announced = False
 
-    def read(self, cache: Any, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
-        """Return what ``call`` returns; None if it raised, or if the server is left alone."""
-        return self._guard(self._reads, cache, call, *args, **kwargs)
+    def read(self, cache: Any, names: Names, call: Callable[..., R], *args: Any) -> R | None:
+        """Return what ``call`` returns; None if it raised, or if the server is left alone.
 
-    def write(
-        self, cache: Any, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs
-    ) -> R | None:
+        ``names`` are what the log of an error must not say.
+        """
+        return self._guard(self._reads, cache, names, call, *args)
+
+    def write(self, cache: Any, names: Names, call: Callable[..., R], *args: Any) -> R | None:
         """Do the same with what is written."""
-        return self._guard(self._writes, cache, call, *args, **kwargs)
+        return self._guard(self._writes, cache, names, call, *args)
 
     def refused(self, cache: Any, error: Exception, outer: Any, names: Iterable[str]) -> None:
         """Log what a server that goes on serving did not take, as a full one does."""
         self._log("saving to", cache, error, outer, names)
 
     def _guard(
-        self, backoff: Backoff, cache: Any, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+        self, backoff: Backoff, cache: Any, names: Names, call: Callable[..., R], *args: Any
     ) -> R | None:
-        if not backoff.admits():
+        if backoff.rest and not backoff.admits():
             self._missed += 1
             return None
         outer = sys.exception()
         try:
-            result = call(*args, **kwargs)
+            result = call(*args)
         except InvalidCacheKey:  # no outage ends that
             raise
         except Exception as error:  # noqa: BLE001 # caches share no class of errors; it is logged
-            self._failed(backoff, cache, error, outer, args)
+            self._failed(backoff, cache, error, outer, (*names, *args))
             return None
-        if self._missed or backoff.is_failing:
+        if self._missed or backoff.rest:
             self._worked(backoff)
         return result
 
@@ -134,7 +131,7 @@ class Outage:
         backoff.worked()
         if self._writes_follow_reads and backoff is self._reads:
             self._writes.worked()
-        if self._reads.is_failing or self._writes.is_failing:
+        if self._reads.rest or self._writes.rest:
             return
         with lock:
             missed, self._missed = self._missed, 0

@@ -15,11 +15,12 @@ from dj_sessions.storage.copies.outage import of as outage_of
 
 
 class Spot(NamedTuple):
-    """Where a session is: its entries, the key of their generation, and their server's outages."""
+    """Where a session is: its entries, their generation and its key, their server's outages."""
 
     entries: Entries
     key: Hashable
     outage: Outage
+    generation: generations.Generation
 
 
 class Copies:
@@ -41,12 +42,11 @@ class Copies:
     def look(self, name: str) -> Sight:
         """Return what the cache has; of one that cannot be asked, or believed, nothing."""
         spot = self._spot(name)
-        generation = self._generation(spot)
-        if generation.is_behind and not self._is_current(spot):
+        generation, entries = spot.generation, spot.entries
+        if generation.is_behind and not self._catch_up(spot):
             return HIDDEN
-        entries = spot.entries
         names = *entries.names, generation.name
-        raws = spot.outage.read(self._cache, entries.read, *names)
+        raws = spot.outage.read(self._cache, entries.names, entries.read, *names)
         if raws is None:
             if generation.raw is None:  # what others could not tell either, nobody here knows
                 generations.fell_behind(spot.key)
@@ -68,7 +68,7 @@ class Copies:
     def fresh(self, name: str) -> Sight:
         """Return the sight of a session that nobody else knows of yet."""
         spot = self._spot(name)
-        fingerprint = self._generation(spot).fingerprint
+        fingerprint = spot.generation.fingerprint
         return Sight(found=dict.fromkeys(spot.entries.names), generation=fingerprint)
 
     def withdraw(self, name: str, sight: Sight) -> None:
@@ -122,21 +122,20 @@ class Copies:
     # What could not be told
 
     def _write(self, spot: Spot, call: Callable[..., Any], *arguments: Any) -> Any:
-        # The names, so that the log of an error does not say them.
-        return spot.outage.write(self._cache, _call, spot.entries.names, call, *arguments)
+        return spot.outage.write(self._cache, spot.entries.names, call, *arguments)
 
     def _tell(self, spot: Spot, call: Callable[..., Any], *arguments: Any) -> Any:
         """Return what ``call`` returns, or None, which a new generation has to make up for."""
-        told = self._write(spot, call, *arguments) if self._is_current(spot) else None
+        told = None
+        if not spot.generation.is_behind or self._catch_up(spot):
+            told = self._write(spot, call, *arguments)
         if told is None:
             generations.fell_behind(spot.key)
         return told
 
-    def _is_current(self, spot: Spot) -> bool:
-        """Return whether the cache knows everything, or everything was made up for now."""
-        generation = self._generation(spot)
-        if not generation.is_behind:
-            return True
+    def _catch_up(self, spot: Spot) -> bool:
+        """Make up for what the cache was not told; return whether that worked."""
+        generation = spot.generation
         missed = generation.missed
         # The next to need one begins it: what is deleted, a full cache gives up as well.
         if not self._write(spot, spot.entries.forget, generation.name):
@@ -149,11 +148,6 @@ class Copies:
 
     # Where things are
 
-    def _generation(self, spot: Spot) -> generations.Generation:
-        generation = generations.of(spot.key)
-        generation.name = spot.entries.generation.name  # of which one that was forgotten knows
-        return generation
-
     def _spot(self, name: str) -> Spot:
         if name not in self._spots:
             adapter = self._form.adapter
@@ -164,9 +158,5 @@ class Copies:
                 generation.name = beside(adapter, self._stem, place)
             refused = partial(self._refused, outage, name)
             entries = Entries(self._form, name, generation, refused)
-            self._spots[name] = Spot(entries, key, outage)
+            self._spots[name] = Spot(entries, key, outage, generation)
         return self._spots[name]
-
-
-def _call(names: tuple[str, ...], call: Callable[..., Any], *arguments: Any) -> Any:
-    return call(*arguments)

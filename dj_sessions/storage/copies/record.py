@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from dj_sessions.storage.base import Record
+
+
+class Opens(Protocol):
+    """What a form of copies knows of one."""
+
+    def data_of(self, copy: Any) -> dict[str, Any] | None:
+        """Return the data of a copy, a new one each time; None if it is corrupt."""
+
+    def payload_of(self, copy: Any) -> Any:
+        """Return the payload of the row; None if nobody can make it again."""
 
 
 class CopiedRecord(Record):
@@ -14,23 +23,19 @@ class CopiedRecord(Record):
     ``payload`` is made again when it is asked for first; None where nobody can do that.
     """
 
-    __slots__ = ("_decode", "_first", "_payload", "_rebuild")
-    _decode: Callable[[], dict[str, Any] | None]
+    __slots__ = ("_copy", "_first", "_form", "_payload")
+    _copy: Any
     _first: list[dict[str, Any]]
+    _form: Opens
     _payload: Any
-    _rebuild: Callable[[dict[str, Any]], Any] | None
 
     def __init__(
-        self,
-        data: dict[str, Any],
-        decode: Callable[[], dict[str, Any] | None],
-        rebuild: Callable[[dict[str, Any]], Any] | None,
-        row: Record | None = None,
+        self, form: Opens, copy: Any, data: dict[str, Any], row: Record | None = None
     ) -> None:
         set_ = object.__setattr__
+        set_(self, "_form", form)
+        set_(self, "_copy", copy)
         set_(self, "_first", [data])
-        set_(self, "_decode", decode)
-        set_(self, "_rebuild", rebuild)
         set_(self, "_payload", None if row is None else row.payload)
         set_(self, "expiry", None if row is None else row.expiry)
         set_(self, "modified", None if row is None else row.modified)
@@ -42,12 +47,11 @@ class CopiedRecord(Record):
         try:
             return self._first.pop()
         except IndexError:
-            return self._decode()
+            return self._form.data_of(self._copy)
 
     @property
     def payload(self) -> Any:
         """The row's payload."""
-        if self._payload is None and self._rebuild is not None:
-            payload = self._rebuild(self._decode() or {})
-            object.__setattr__(self, "_payload", payload)
+        if self._payload is None:
+            object.__setattr__(self, "_payload", self._form.payload_of(self._copy))
         return self._payload

@@ -20,11 +20,13 @@ class SteppedStorage(Storage):
 
     def _run(self, steps: Steps) -> Any:
         """Take the steps, and call the rows' storage between them."""
-        answer, is_over = _step(steps, None)
-        while not is_over:
-            verb, *arguments = answer
-            answer, is_over = _step(steps, getattr(self.rows, verb)(*arguments))
-        return answer
+        answer = None
+        while True:
+            try:
+                verb, *arguments = steps.send(answer)
+            except StopIteration as end:
+                return end.value
+            answer = getattr(self.rows, verb)(*arguments)
 
     async def _arun(self, steps: Steps) -> Any:
         """Do the same in one thread; where the rows have I/O of their own, that is awaited."""

@@ -109,7 +109,7 @@ class CopiedStorage(SteppedStorage):
         if row is not None and row.forward is None and sight is not HIDDEN:
             data = self._codec.decode(row.payload) if row.data is None else row.data
             if data is None:  # which was reported, once
-                row = CopiedRecord({}, dict, None, row)
+                row = _Unreadable(row.payload, row.expiry)
             else:
                 copy = self._form.copy(row.payload, data)
         age = 0 if row is None else _seconds_left(row)
@@ -172,8 +172,9 @@ class CopiedStorage(SteppedStorage):
         """Return a record with the payload of ``expected``; None if that is not what is stored."""
         if not isinstance(expected, CopiedRecord):
             return expected
-        if expected.payload is not None:
-            return Record(expected.payload)
+        payload = expected.payload
+        if payload is not None:
+            return Record(payload)
         row = yield "read_latest", key
         if row is None or row.forward is not None:
             return None
@@ -267,6 +268,15 @@ class CopiedStorage(SteppedStorage):
 
     def start_purge(self, now: datetime) -> Purge:
         return self.rows.start_purge(now)  # type: ignore[no-any-return]
+
+
+class _Unreadable(Record):
+    """A record whose payload is corrupt, which was reported: its data is none."""
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """No data."""
+        return {}
 
 
 def _seconds_left(record: Record) -> int:

@@ -27,8 +27,8 @@ def is_inside(connection: BaseDatabaseWrapper) -> bool:
 def in_transaction(using: str) -> bool:
     """Return whether a transaction is open, other than the one that a TestCase rolls back."""
     connection = connections[using]
-    if not connection.in_atomic_block:
-        return is_inside(connection)
+    if not connection.in_atomic_block:  # but it may be committed by hand
+        return connection.connection is not None and not connection.autocommit
     blocks: list[Any] = connection.atomic_blocks
     return any(not block._from_testcase for block in blocks)
 
