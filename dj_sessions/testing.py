@@ -148,6 +148,7 @@ class StorageContract:
         found = self.do(storage, "read", key)
         is_forward = found is None or found.forward == "forward"
         _expect(is_forward, f"read() gives a forward, or nothing, after move(): {found}")
+        _expect(not self.do(storage, "holds", key), "holds() finds no session after move()")
         replaced = self.do(storage, "replace", key, first, None)
         _expect(replaced is False, "replace() finds no session after move()")
 

@@ -129,7 +129,7 @@ def test_no_backend_imports_an_engine_but_cached_db_the_database(name):
     assert engines == ({"backends.db"} if name == "backends.cached_db" else set())
 
 
-@pytest.mark.parametrize("name", ["_session.ending", "_session.merge", "_http.decision"])
+@pytest.mark.parametrize("name", ["_session.expiry", "_session.merge", "_http.decision"])
 def test_pure_rooms_need_the_standard_library_alone(name):
     assert {full.split(".")[0] for full in imports(name)} <= sys.stdlib_module_names
 

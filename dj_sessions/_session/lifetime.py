@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from django.utils import timezone
 
-from dj_sessions._session import ending
+from dj_sessions._session import expiry as rules
 from dj_sessions._session.dictionary import SessionDictionary
 from dj_sessions._session.modes import Mode
 from dj_sessions._session.twins import after_load_in_thread, operation_on_data, twin_of
@@ -30,7 +30,7 @@ class SessionLifetime(SessionDictionary):
         ``modification`` (datetime) is when it was last changed, now by default; ``expiry`` (int,
         datetime, ISO text or None) stands for its own expiry, which is then not read.
         """
-        return ending.age(*self._expiry_terms(**kwargs))
+        return rules.age(*self._expiry_terms(**kwargs))
 
     @twin_of(get_expiry_age, after_load_in_thread)
     async def aget_expiry_age(self, **kwargs: Any) -> int:
@@ -38,7 +38,7 @@ class SessionLifetime(SessionDictionary):
 
     def get_expiry_date(self, **kwargs: Any) -> datetime:
         """Return when the session expires; arguments as of ``get_expiry_age()``."""
-        return ending.date(*self._expiry_terms(**kwargs))
+        return rules.date(*self._expiry_terms(**kwargs))
 
     @twin_of(get_expiry_date, after_load_in_thread)
     async def aget_expiry_date(self, **kwargs: Any) -> datetime:
@@ -46,20 +46,20 @@ class SessionLifetime(SessionDictionary):
 
     def _expiry_terms(self, **given: Any) -> tuple[Any, datetime, int, tzinfo]:
         modification = given["modification"] if "modification" in given else timezone.now()
-        expiry = given["expiry"] if "expiry" in given else self.get(ending.KEY)
+        expiry = given["expiry"] if "expiry" in given else self.get(rules.KEY)
         # Not asked in vain: an override may look at the data.
         default = 0 if isinstance(expiry, datetime) else self.get_session_cookie_age()
         # Not the current zone, which may be the visitor's: what has none was the server's time.
         return expiry, modification, default, timezone.get_default_timezone()
 
     async def _with_expiry(self, given: dict[str, Any]) -> dict[str, Any]:
-        return given if "expiry" in given else {**given, "expiry": await self.aget(ending.KEY)}
+        return given if "expiry" in given else {**given, "expiry": await self.aget(rules.KEY)}
 
     async def _end_of(self, mode: Mode, modified: datetime, data: dict[str, Any]) -> datetime:
         """Return when a session with ``data`` ends that was changed at ``modified``."""
         # An override may look at the data, which is not there yet: to load it would never end.
         loaded = self._with_data(data)
-        terms = {"modification": modified, "expiry": data.get(ending.KEY)}
+        terms = {"modification": modified, "expiry": data.get(rules.KEY)}
         return await mode(loaded.get_expiry_date, loaded.aget_expiry_date, **terms)
 
     def _with_data(self, data: dict[str, Any]) -> Self:
@@ -77,18 +77,18 @@ class SessionLifetime(SessionDictionary):
         else, ValueError for a time that cannot be compared with the site's.
         """
         if value is None:
-            await mode(self.pop, self.apop, ending.KEY, None)  # type: ignore[arg-type]
+            await mode(self.pop, self.apop, rules.KEY, None)  # type: ignore[arg-type]
         else:
-            stored = ending.stored_value(value, timezone.now())
-            await mode(self.__setitem__, self.aset, ending.KEY, stored)
+            stored = rules.stored_value(value, timezone.now())
+            await mode(self.__setitem__, self.aset, rules.KEY, stored)
 
     def get_expire_at_browser_close(self) -> bool:
         """Return whether the cookie lasts until the browser closes."""
-        return self._ends_at_browser_close(self.get(ending.KEY))
+        return self._ends_at_browser_close(self.get(rules.KEY))
 
     @twin_of(get_expire_at_browser_close, after_load_in_thread)
     async def aget_expire_at_browser_close(self) -> bool:
-        return self._ends_at_browser_close(await self.aget(ending.KEY))
+        return self._ends_at_browser_close(await self.aget(rules.KEY))
 
-    def _ends_at_browser_close(self, expiry: ending.Expiry) -> bool:
-        return ending.at_browser_close(expiry, conf.SESSION_EXPIRE_AT_BROWSER_CLOSE)
+    def _ends_at_browser_close(self, expiry: rules.Expiry) -> bool:
+        return rules.at_browser_close(expiry, conf.SESSION_EXPIRE_AT_BROWSER_CLOSE)

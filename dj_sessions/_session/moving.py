@@ -28,6 +28,8 @@ class MovingSession(ComparedSession):
     _found_forward: Found | None = None
     #: The hash of the login that another request ended while this one changed its key.
     _ended_login: Any = ABSENT
+    #: Why ``delete()`` ends a session.
+    _end_reason = EndReason.DELETED
 
     _ais_login_stale: Callable[[Baseline | None], Coroutine[Any, Any, bool]]
 
@@ -38,10 +40,11 @@ class MovingSession(ComparedSession):
     # Changing the key
 
     async def _leave_key(self, mode: Mode, key: str, baseline: Baseline | None) -> None:
+        new = self._session_key
         if self._deletes_its_own_way():
             await super()._leave_key(mode, key, baseline)
+            await events.key_changed(mode, self, key, new)
             return
-        new = self._session_key
         try:
             found = await self._move_from(mode, key, baseline)
         except SessionConflict:  # it is still under the old one; after another error, who knows
@@ -114,7 +117,11 @@ class MovingSession(ComparedSession):
         if key is None and forward is not None:
             await self._end_moved(mode, forward)
         elif key is None or self._deletes_its_own_way():
-            await super()._end_loaded(mode, baseline)
+            self._end_reason = EndReason.FLUSHED
+            try:
+                await super()._end_loaded(mode, baseline)
+            finally:
+                self._end_reason = EndReason.DELETED
         else:
             await self._end_as_it_is(mode, key, baseline)
         self._was_moved = False

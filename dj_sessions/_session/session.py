@@ -41,7 +41,7 @@ class SessionBase(SessionLifetime):
     _serializer: Any = None
     #: Whether another request has moved the session that this one asked for to another key.
     _was_moved = False
-    #: Whether ``create()`` is called for a new key of the same session.
+    #: Whether what is stored and ended now is the same session under another key.
     _is_changing_key = False
 
     # The async twins that the type stubs of Django do not know
@@ -243,11 +243,11 @@ class SessionBase(SessionLifetime):
         self._is_changing_key = bool(key)
         try:
             await mode(self.create, self.acreate)
+            self._session_cache = data
+            if key:
+                await self._leave_key(mode, key, baseline)
         finally:
             self._is_changing_key = False
-        self._session_cache = data
-        if key:
-            await self._leave_key(mode, key, baseline)
 
     async def _leave_key(self, mode: Mode, key: str, baseline: Any) -> None:
         """End the session under ``key``, which has moved to another one."""

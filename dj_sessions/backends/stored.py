@@ -22,7 +22,6 @@ from dj_sessions._session.moving import MovingSession
 from dj_sessions._session.session import SessionBase
 from dj_sessions._session.twins import in_thread, operation
 from dj_sessions.exceptions import CreateError, InvalidSessionKey, UpdateError
-from dj_sessions.signals import EndReason
 from dj_sessions.storage import Record, Storage
 from dj_sessions.storage.clearing import Purge
 
@@ -188,8 +187,8 @@ class StoredSession(MovingSession):
         key = self._session_key if session_key is None else session_key
         if key is not None and self._validate_session_key(key):
             removed = await mode(self._storage.remove, self._storage.aremove, key)
-            if removed:
-                await events.ended(mode, self, key, EndReason.DELETED)
+            if removed and not self._is_changing_key:
+                await events.ended(mode, self, key, self._end_reason)
 
     def _deletes_its_own_way(self) -> bool:
         ours = StoredSession.delete, StoredSession.adelete

@@ -174,7 +174,7 @@ def _check_backend(alias: str, cache: BaseCache) -> Messages:
     elif isinstance(cache, LocMemCache):
         yield Warning(
             f"Sessions use the cache {alias!r}, a LocMemCache, which each process has for itself: "
-            "with two processes, one does not know of the logins and logouts of the other.",
+            "with two processes, one may not know what the other has changed or ended.",
             hint=server,
             id="dj_sessions.W016",
         )

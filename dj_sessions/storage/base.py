@@ -143,8 +143,8 @@ class Storage:
         return self.read(key)
 
     def holds(self, key: str) -> bool:
-        """Return whether a session is stored."""
-        return self.read(key) is not None
+        """Return whether a session is stored; a forward is none."""
+        return _is_session(self.read(key))
 
     def move(self, key: str, expected: Record | None, forward: str) -> bool:
         """Put ``forward`` in the place of what is stored if it is ``expected`` (None: anything).
@@ -191,13 +191,17 @@ class Storage:
         """``holds()``."""
         if _is_own(self, "holds"):
             return await sync_to_async(self.holds)(key)
-        return await self.aread(key) is not None
+        return _is_session(await self.aread(key))
 
     async def amove(self, key: str, expected: Record | None, forward: str) -> bool:
         """``move()``."""
         if _is_own(self, "move"):
             return await sync_to_async(self.move)(key, expected, forward)
         return await self.aremove(key, expected)
+
+
+def _is_session(record: Record | None) -> bool:
+    return record is not None and record.forward is None
 
 
 def _is_own(storage: Storage, name: str) -> bool:

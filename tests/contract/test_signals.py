@@ -116,3 +116,19 @@ def test_the_public_id_tells_no_key_and_changes_with_it(store, mode, save, reope
 
 def test_a_session_without_a_key_has_no_public_id(store):
     assert store.SessionStore().public_id is None
+
+
+def test_an_override_of_delete_changes_nothing_of_what_is_told(store, mode, told):
+    class SessionStore(store.SessionStore):
+        def delete(self, session_key=None):
+            super().delete(session_key)
+
+    session = mode.wrap(SessionStore())
+    session.set("colour", "green")
+    session.save()
+    first = session.raw.public_id
+    session.cycle_key()
+    second = session.raw.public_id
+    assert told[1:] == [("key changed", second, first)]
+    session.flush()
+    assert told[2:] == [("ended", second, EndReason.FLUSHED)]

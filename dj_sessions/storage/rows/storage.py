@@ -89,6 +89,7 @@ class RowStorage(Storage):
     # Writing
 
     def insert(self, key: str, record: RowRecord) -> bool:
+        record.instance.session_data = record.payload  # which a storage around this one may change
         using = router.db_for_write(self.model, instance=record.instance)
         rows = rows_of(self.model, using)
         try:
@@ -102,6 +103,7 @@ class RowStorage(Storage):
 
     def replace(self, key: str, record: RowRecord, expected: Record | None) -> bool:
         payload = None if expected is None else expected.payload
+        record.instance.session_data = record.payload
         using = router.db_for_write(self.model, instance=record.instance)
         rows = rows_of(self.model, using)
         heard = ends.audiences and self._store is None
