@@ -2,8 +2,8 @@
 
 Each signal is sent with the ``SessionStore`` class as ``sender`` and with ``public_id`` (str), the
 session's ``public_id``: the key itself is told to nobody. Receivers are called in the request that
-did it, after the store has it; what they raise is raised there. In async code they are reached by
-``Signal.asend()``.
+did it, after the store has it. What they raise is logged by ``django.dispatch`` and raised nowhere:
+no session is lost by it. In async code they are reached by ``Signal.asend_robust()``.
 
 https://docs.djangoproject.com/en/stable/topics/signals/
 """

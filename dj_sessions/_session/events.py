@@ -38,6 +38,7 @@ async def ended(mode: Mode, session: Any, key: str, reason: EndReason) -> None:
 
 
 async def _tell(mode: Mode, signal: Signal, session: Any, key: str, **facts: Any) -> None:
+    # What a receiver raises is Django's to log: no session is lost by it.
     if signal.receivers:
-        sender, public_id = type(session), _keys.public_id(key)
-        await mode(signal.send, signal.asend, sender=sender, public_id=public_id, **facts)
+        sender, facts = type(session), {"public_id": _keys.public_id(key), **facts}
+        await mode(signal.send_robust, signal.asend_robust, sender=sender, **facts)

@@ -47,7 +47,6 @@ class SessionBase(SessionLifetime):
     # The async twins that the type stubs of Django do not know
     arefresh: Callable[[], Coroutine[Any, Any, None]]
     _aget_new_session_key: Callable[[], Coroutine[Any, Any, str]]
-    _aget_or_create_session_key: Callable[[], Coroutine[Any, Any, str]]
 
     def __init__(self, session_key: str | None = None) -> None:
         self._session_key = session_key
@@ -148,10 +147,15 @@ class SessionBase(SessionLifetime):
         """Return a key that nobody uses; ``create()`` tries another if that proves wrong."""
         return _keys.new_key()
 
-    @operation
-    async def _get_or_create_session_key(self, mode: Mode) -> str:
+    def _get_or_create_session_key(self) -> str:
         if self._session_key is None:
-            self._session_key = await mode(self._get_new_session_key, self._aget_new_session_key)
+            self._session_key = self._get_new_session_key()
+        return self._session_key  # type: ignore[no-any-return]
+
+    @twin_of(_get_or_create_session_key)
+    async def _aget_or_create_session_key(self) -> str:
+        if self._session_key is None:
+            self._session_key = await self._aget_new_session_key()
         return self._session_key  # type: ignore[no-any-return]
 
     # Loading

@@ -36,7 +36,7 @@ class CacheUser(StoredSession):
     @property
     def cache_key(self) -> str:
         """The cache key of this session, which gets a session key if it has none."""
-        return self.cache_key_prefix + (self._session_key or self._get_or_create_session_key())
+        return self.cache_key_prefix + self._get_or_create_session_key()
 
     @twin_of(cache_key.fget)  # type: ignore[attr-defined]
     async def acache_key(self) -> str:

@@ -19,6 +19,8 @@ class HookedRows(RowStorage):
     def __init__(self, model: Any, session: Any, *, has_own_keys: bool, store: type | None) -> None:
         super().__init__(model, has_own_keys=has_own_keys, store=store)
         self._session = session
+        # The hook has two twins, of which either may be the site's.
+        self.async_native = session._async_overrides  # type: ignore[misc]
 
     def read(self, key: str) -> Record | None:
         return loaded_from(self._session._get_session_from_db())

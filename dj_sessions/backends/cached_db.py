@@ -6,10 +6,14 @@ https://docs.djangoproject.com/en/stable/topics/http/sessions/#using-cached-sess
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import Any, Final
 from weakref import WeakSet
 
+from django.utils import timezone
+
 from dj_sessions._codec import payloads
+from dj_sessions._session.modes import Mode
 from dj_sessions._session.twins import in_thread
 from dj_sessions.backends._caching import CacheUser
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
@@ -18,6 +22,7 @@ from dj_sessions.conf import conf
 from dj_sessions.storage import Record
 from dj_sessions.storage.copies.storage import CopiedStorage
 from dj_sessions.storage.rows import ends
+from dj_sessions.storage.rows.orm import RowRecord
 
 __all__ = ["KEY_PREFIX", "CreateError", "DBStore", "SessionBase", "SessionStore", "UpdateError"]
 
@@ -67,6 +72,14 @@ class SessionStore(CacheUser, DBStore):
             has_random_keys=not self._makes_own_keys(),
         )
 
+    async def _make_record(self, mode: Mode, data: dict[str, Any]) -> Record:
+        row = await mode(self.create_model_instance, self.acreate_model_instance, data)
+        # Not what the row says, which a site may compute in its own way: a copy lives as long.
+        age = await mode(self.get_expiry_age, self.aget_expiry_age)
+        modified = timezone.now()
+        until = modified + timedelta(seconds=age)
+        return RowRecord(row.session_data, until, modified, instance=row)
+
     @property
     def _is_unsettled(self) -> bool:
         """Whether a copy waits for the end of a transaction in which this session was saved."""
@@ -76,8 +89,7 @@ class SessionStore(CacheUser, DBStore):
     @in_thread
     def _settle(self) -> None:
         """Have readers ask for the row once, and not until the time of the transaction is over."""
-        if self._session_key is not None:
-            self._storage.settle(self._session_key)
+        self._storage.settle()
 
 
 class _Codec:

@@ -67,9 +67,7 @@ class SessionStore(StoredSession):
     @operation
     async def create_model_instance(self, mode: Mode, data: dict[str, Any]) -> Any:
         """Return the row for ``data``, to be stored; override it to fill further columns."""
-        key = self._session_key or await mode(
-            self._get_or_create_session_key, self._aget_or_create_session_key
-        )
+        key = await mode(self._get_or_create_session_key, self._aget_or_create_session_key)
         ends = await mode(self.get_expiry_date, self.aget_expiry_date)
         return self.model(session_key=key, session_data=self.encode(data), expire_date=ends)
 

@@ -146,8 +146,8 @@ def deletes_the_row(world: World, number: int) -> Deed:
 
     def deed(step: Step) -> None:
         visit = world.visit(step)
-        with visit.rows.transaction():
-            if visit.rows.remove(KEY):
+        with visit.inner.transaction():
+            if visit.inner.remove(KEY):
                 visit.end_copy(KEY)
 
     return deed
@@ -157,7 +157,7 @@ def inside_a_transaction(make: Callable[[World, int], Deed], commits: bool = Tru
     def made(world: World, number: int) -> Deed:
         def deed(step: Step) -> None:
             visit = world.visit(step)
-            with visit.rows.transaction(commits=commits):
+            with visit.inner.transaction(commits=commits):
                 make(WithVisit(world, visit), number)(step)  # type: ignore[arg-type]
             visit.settle()
 
@@ -178,7 +178,7 @@ class WithVisit:
 
 
 def _step_into(visit: Any, step: Step) -> None:
-    visit.rows.step = step
+    visit.inner.step = step
     visit._form.adapter.step = step
 
 

@@ -87,17 +87,17 @@ def recover(cache: Any) -> None:
 def is_copied(visit: Any) -> bool:
     again = visit()
     again.read(KEY)
-    return again.rows.sent == []
+    return again.inner.sent == []
 
 
 def test_a_miss_is_read_once_and_then_it_is_a_hit(visit, said):
     first = visit()
     assert first.read(KEY).data == {"number": "0"}
-    assert first.rows.sent == ["read"]
+    assert first.inner.sent == ["read"]
     said.clear()
     again = visit()
     assert again.read(KEY).data == {"number": "0"}
-    assert again.rows.sent == []
+    assert again.inner.sent == []
     assert said == ["cache read_many"]
 
 
@@ -228,7 +228,7 @@ def test_a_full_cache_forgets_the_copy_and_stays_in_use(visit, cache, said, capl
     assert session.replace(KEY, record(payload(1)), found)
     again = visit()
     assert again.read(KEY).payload == payload(1)
-    assert again.rows.sent == ["read"]
+    assert again.inner.sent == ["read"]
     recover(cache)
     assert not any(generation.is_behind for generation in generations._known.values())
     assert visit().read(KEY).payload == payload(1)
@@ -340,7 +340,7 @@ def test_async_twins_do_the_same(visit, table, kind):
         assert await session.aread(KEY) is None
         assert not await session.amove(KEY, None, "forward")
         assert await session.ainsert(KEY, record(payload(2)))
-        assert ("awaited" in session.rows.sent) == (kind is AsyncRows)
+        assert ("awaited" in session.inner.sent) == (kind is AsyncRows)
 
     asyncio.run(live())
 

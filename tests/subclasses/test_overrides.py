@@ -45,13 +45,14 @@ DELIBERATE = {
     (STORED, "exists"): dict.fromkeys(
         ("create", "cycle_key", "served: first"), (0, "no query before the INSERT")
     ),
-    (STORED, "_get_or_create_session_key"): dict.fromkeys(
+    (("file",), "_get_or_create_session_key"): dict.fromkeys(
         [
             *("create", "load", "save", "cycle_key", "load and save", "unknown"),
             *("served: first", "served: read", "served: change"),
         ],
         (0, "the storage is handed the key"),
     ),
+    (("cached_db",), "get_model_class"): {"save": (0, "it was asked when the session was loaded")},
     (("db",), "pop"): {"set no expiry": (1, "Django's twins differ: one deletes, one pops")},
     (("signed_cookies",), "create"): {"unknown": (0, "loading never creates")},
     (("signed_cookies",), "get_session_cookie_age"): {"unknown": (0, "there is nothing to date")},

@@ -132,8 +132,10 @@ class CacheAdapter:
         """Do as ``write_if()`` where one step takes in one entry alone.
 
         The entries without a condition are stored first, so that they are there when one with a
-        condition is. A condition on an entry that is not stored is not asked.
+        condition is. A condition on an entry that is not stored is not asked. Where one is refused,
+        what was stored before it is deleted.
         """
+        done: list[str] = []
         for name in _last(conditions, entries):
             raw, expected = entries[name], conditions.get(name)
             if name not in conditions:
@@ -143,7 +145,10 @@ class CacheAdapter:
             else:
                 stored = self.replace(name, raw, expected, age)
             if not stored:
+                if done:
+                    self.forget(done)
                 return False
+            done.append(name)
         return True
 
     def write(self, name: str, raw: Any, age: int | None) -> bool:

@@ -39,7 +39,7 @@ class CompactForm(Form):
         return self.tag_name(name)
 
     def leftovers(self, name: str) -> tuple[str, ...]:
-        return ()
+        return (self.tag_name(name),)  # with which Django's form of the same data would count
 
     def copy(self, payload: Any, data: dict[str, Any] | None) -> Copy | None:
         if not isinstance(payload, str):

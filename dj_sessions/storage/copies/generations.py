@@ -72,12 +72,12 @@ def fell_behind(key: Hashable) -> None:
 
 def _find(key: Hashable) -> Generation:
     found = _known.get(key)
-    if found is None:
-        found = _known[key] = Generation()
-        if len(_known) > MOST_KNOWN:
-            _forget_oldest()
-    else:
+    if found is not None:
         _known.move_to_end(key)
+        return found
+    if len(_known) >= MOST_KNOWN:
+        _forget_oldest()
+    found = _known[key] = Generation()
     return found
 
 

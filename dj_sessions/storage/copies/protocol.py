@@ -119,6 +119,12 @@ class Copies:
         if names:
             self._tell(spot, spot.entries.forget, *names)
 
+    def end_late(self, name: str, mark: Mark | None) -> None:
+        """Do so long after the session was hidden: what said so may be over, or evicted."""
+        spot = self._spot(name)
+        self._tell(spot, spot.entries.drop)
+        self.end(name, mark)
+
     # What could not be told
 
     def _write(self, spot: Spot, call: Callable[..., Any], *arguments: Any) -> Any:

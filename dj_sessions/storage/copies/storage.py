@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Protocol
 
 from django.utils import timezone
 
 from dj_sessions.storage.base import Commit, Record
 from dj_sessions.storage.caches import adapter_of
-from dj_sessions.storage.clearing import Purge
 from dj_sessions.storage.copies.compact import CompactForm
 from dj_sessions.storage.copies.entries import HIDDEN, Sight
 from dj_sessions.storage.copies.forms import Codec, DjangoForm
@@ -47,8 +46,6 @@ class CopiedStorage(SteppedStorage):
     It belongs to one session, and remembers what the cache has said of it.
     """
 
-    atomic_replace = True
-
     def __init__(
         self,
         rows: Any,
@@ -61,20 +58,15 @@ class CopiedStorage(SteppedStorage):
         is_compact: bool = False,
         has_random_keys: bool = True,
     ) -> None:
-        self.rows = rows
+        super().__init__(rows)
         self._name = name
         self._codec = codec
         self._form = (CompactForm if is_compact else DjangoForm)(adapter_of(cache), codec)
         self._copies = Copies(cache, alias, prefix, self._form)
         self._has_random_keys = has_random_keys
         self._sights: dict[str, Sight] = {}
-        #: What says that a session is busy until the open transaction is over, by the key.
-        self._marks: dict[str, Any] = {}
-
-    @property
-    def commit(self) -> Commit | None:  # type: ignore[override] # what it is made of has it
-        """What the last write waits for inside somebody's transaction."""
-        return self.rows.commit  # type: ignore[no-any-return]
+        #: What says that a session is busy until the open transaction is over, with its entry.
+        self._marks: list[tuple[str, Any]] = []
 
     # Reading
 
@@ -92,11 +84,15 @@ class CopiedStorage(SteppedStorage):
     def _missing(self, key: str) -> Steps:
         """Read the row, and keep a copy of it."""
         sight = self._sights[key]
-        if sight is not HIDDEN and self.rows.reads_committed():
+        if sight is not HIDDEN and self.inner.reads_committed():
             sight = self._copies.lease(self._name(key), sight)
         else:
             sight = HIDDEN
-        row = yield "read_written", key
+        try:
+            row = yield "read_written", key
+        except BaseException:
+            self._copies.withdraw(self._name(key), sight)
+            raise
         return self._copied(key, row, sight)
 
     def _look(self, key: str) -> CopiedRecord | None:
@@ -115,12 +111,6 @@ class CopiedStorage(SteppedStorage):
         age = 0 if row is None else _seconds_left(row)
         self._sights[key] = self._copies.copy(self._name(key), copy, age, sight)
         return row if copy is None else self._form.record(copy, row, data) or row
-
-    def read_latest(self, key: str) -> Record | None:
-        return self.rows.read_latest(key)  # type: ignore[no-any-return]
-
-    async def aread_latest(self, key: str) -> Record | None:
-        return await self.rows.aread_latest(key)  # type: ignore[no-any-return]
 
     def holds(self, key: str) -> bool:
         return bool(self._run(self._holding(key)))
@@ -145,9 +135,13 @@ class CopiedStorage(SteppedStorage):
             sight = self._copies.fresh(name)
         else:
             sight = self._copies.lease(name, self._copies.look(name))
-        inserted = yield "insert", key, record
+        inserted = False
+        try:
+            inserted = yield "insert", key, record
+        finally:
+            if not inserted:
+                self._copies.withdraw(name, sight)
         if not inserted:
-            self._copies.withdraw(name, sight)
             return False
         self._sights[key] = sight
         self._written(key, record)
@@ -184,14 +178,13 @@ class CopiedStorage(SteppedStorage):
     def _written(self, key: str, record: Any) -> None:
         """Keep the copy of a row that was written, or have readers ask for the row."""
         name = self._name(key)
-        if self.rows.in_transaction():
+        if self.inner.in_transaction():
             mark = self._copies.hide(name, self._sights.pop(key, HIDDEN))
             self._hide_until_commit(key, mark, self._copies.reveal)
             return
         copy = self._form.copy(record.payload, record.data)
         sight = self._sights.get(key, HIDDEN)
-        age = _seconds_left(record) if record.modified is None else record.age
-        self._sights[key] = self._copies.replace(name, copy, age, sight)
+        self._sights[key] = self._copies.replace(name, copy, record.age, sight)
 
     def remove(self, key: str, expected: Record | None = None) -> bool:
         return bool(self._run(self._ending(key, expected, "remove")))
@@ -222,15 +215,15 @@ class CopiedStorage(SteppedStorage):
     def end_copy(self, key: str) -> None:
         """End the copy of a row that somebody else has deleted, or changed."""
         name, sight = self._name(key), self._sights.pop(key, HIDDEN)
-        if self.rows.in_transaction():
+        if self.inner.in_transaction():
             mark = self._copies.hide(name, sight)
             self._hide_until_commit(key, mark, self._copies.reveal)
         else:
             self._copies.replace(name, None, 0, HIDDEN)
 
     def _row_is_gone(self, key: str, mark: Any) -> None:
-        if self.rows.in_transaction():
-            self._hide_until_commit(key, mark, self._copies.end)
+        if self.inner.in_transaction():
+            self._hide_until_commit(key, mark, self._copies.end_late)
         else:
             self._copies.end(self._name(key), mark)
 
@@ -238,36 +231,26 @@ class CopiedStorage(SteppedStorage):
 
     def _hide_until_commit(self, key: str, mark: Any, then: Callable[[str, Any], None]) -> None:
         """Call ``then`` when the transaction is committed; until that the session is busy."""
-        self._marks[key] = mark
         name = self._name(key)
+        self._marks.append((name, mark))
 
         def committed() -> None:
-            if self._marks.get(key) is mark:
-                self._marks.pop(key, None)
+            self._marks = [other for other in self._marks if other[1] is not mark]
             then(name, mark)
 
-        self.rows.after_commit(committed)
+        self.inner.after_commit(committed)
 
     @property
     def is_unsettled(self) -> bool:
         """Whether a session is busy since a transaction that has not been committed."""
         return bool(self._marks)
 
-    def settle(self, key: str | None = None) -> None:
-        """Have copies made again where a transaction was rolled back: of ``key``, or of all."""
-        if self.is_unsettled and not self.rows.in_transaction():
-            for name in list(self._marks) if key is None else [key]:
-                if name in self._marks:
-                    self._copies.reveal(self._name(name), self._marks.pop(name))
-
-    def may_wait(self) -> bool:
-        return self.rows.may_wait()  # type: ignore[no-any-return]
-
-    def purge(self, now: datetime, batch: int) -> int:
-        return self.rows.purge(now, batch)  # type: ignore[no-any-return]
-
-    def start_purge(self, now: datetime) -> Purge:
-        return self.rows.start_purge(now)  # type: ignore[no-any-return]
+    def settle(self) -> None:
+        """Have copies made again where a transaction was rolled back."""
+        if self._marks and not self.inner.in_transaction():
+            marks, self._marks = self._marks, []
+            for name, mark in marks:
+                self._copies.reveal(name, mark)
 
 
 class _Unreadable(Record):

@@ -99,6 +99,10 @@ class RowStorage(Storage):
                 return False
             raise
         self.commit = commit_of(using)
+        if self._store is None and self.commit is not None:
+            # Nobody shall copy it before it is committed.
+            ends.tell(self.model, key)
+            self.commit.then(partial(ends.tell, self.model, key))
         return True
 
     def replace(self, key: str, record: RowRecord, expected: Record | None) -> bool:
