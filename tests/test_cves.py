@@ -150,7 +150,7 @@ def test_cve_2015_3982_a_flushed_session_has_no_key(store, mode, save, reopen):
 
 
 def without_leases(writes):
-    """Without the lease that a reader of `cached_db` takes, and gives back where there is no row."""
+    """Without the leases of readers of `cached_db`, who give them back where there is no row."""
     return [write for write in writes if "/tag" not in write and "/generation" not in write]
 
 

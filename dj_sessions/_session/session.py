@@ -16,16 +16,16 @@ from django.utils.module_loading import import_string
 
 from dj_sessions import _keys
 from dj_sessions._codec import payloads
-from dj_sessions._session.lifetime import SessionLifetime
 from dj_sessions._session.modes import Mode
-from dj_sessions._session.twins import at_once, in_thread, operation, twin_of
+from dj_sessions._session.store_methods import StoreMethods
+from dj_sessions._session.twins import at_once, operation, twin_of
 from dj_sessions.conf import conf
 
 #: Held for an assignment: setdefault() on the attributes would have a dictionary made of them.
 _loaded_once = threading.Lock()
 
 
-class SessionBase(SessionLifetime):
+class SessionBase(StoreMethods):
     """One visitor's data under a session key, read from its store when first needed.
 
     A store implements ``exists``, ``create``, ``save``, ``delete``, ``load`` and, if it can,
@@ -45,7 +45,6 @@ class SessionBase(SessionLifetime):
     _is_changing_key = False
 
     # The async twins that the type stubs of Django do not know
-    arefresh: Callable[[], Coroutine[Any, Any, None]]
     _aget_new_session_key: Callable[[], Coroutine[Any, Any, str]]
 
     def __init__(self, session_key: str | None = None) -> None:
@@ -256,53 +255,3 @@ class SessionBase(SessionLifetime):
     async def _leave_key(self, mode: Mode, key: str, baseline: Any) -> None:
         """End the session under ``key``, which has moved to another one."""
         await mode(self.delete, self.adelete, key)
-
-    # What a store implements
-
-    @in_thread
-    def refresh(self) -> None:
-        """Take over what others have saved since this session was loaded; keep its own changes.
-
-        Raises UpdateError if the session was ended meanwhile.
-        """
-        raise NotImplementedError("subclasses of SessionBase must provide a refresh() method")
-
-    @in_thread
-    def exists(self, session_key: str) -> bool:
-        """Return whether the store holds a session under ``session_key``."""
-        raise NotImplementedError("subclasses of SessionBase must provide an exists() method")
-
-    @in_thread
-    def create(self) -> None:
-        """Store this session under a new key.
-
-        Raises SessionEncodeError for a value that cannot be stored; on StoredSession RuntimeError
-        if the store refuses each new key, ValueError if a subclass makes one that cannot be a key.
-        """
-        raise NotImplementedError("subclasses of SessionBase must provide a create() method")
-
-    @in_thread
-    def save(self, must_create: bool = False) -> None:
-        """Store the data: under a new key with ``must_create``, else over what is there.
-
-        Raises CreateError if the new key is taken, UpdateError if nothing is there any more,
-        SessionEncodeError for a value that cannot be stored, and on StoredSession SessionConflict
-        if others changed the session during each attempt.
-        """
-        raise NotImplementedError("subclasses of SessionBase must provide a save() method")
-
-    @in_thread
-    def delete(self, session_key: str | None = None) -> None:
-        """Remove the session under ``session_key``, its own by default, from the store."""
-        raise NotImplementedError("subclasses of SessionBase must provide a delete() method")
-
-    @in_thread
-    def load(self) -> dict[str, Any]:
-        """Return the stored data; where there is none, an empty dictionary, and drop the key."""
-        raise NotImplementedError("subclasses of SessionBase must provide a load() method")
-
-    @classmethod
-    @in_thread
-    def clear_expired(cls) -> None:
-        """Remove the sessions that have expired; does nothing where the store does it."""
-        raise NotImplementedError("This backend does not support clear_expired().")

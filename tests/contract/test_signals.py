@@ -3,6 +3,7 @@
 import pytest
 
 from dj_sessions import _keys, signals
+from dj_sessions.exceptions import CreateError, SessionConflict, UpdateError
 from dj_sessions.signals import EndReason
 
 pytestmark = pytest.mark.stores(server_side=True)
@@ -132,3 +133,27 @@ def test_an_override_of_delete_changes_nothing_of_what_is_told(store, mode, told
     assert told[1:] == [("key changed", second, first)]
     session.flush()
     assert told[2:] == [("ended", second, EndReason.FLUSHED)]
+
+
+@pytest.mark.parametrize("error", [ValueError, CreateError, UpdateError, SessionConflict])
+def test_a_receiver_that_raises_loses_no_session(store, mode, error, caplog):
+    def fail(**facts):
+        raise error(1)
+
+    for signal in SIGNALS.values():
+        signal.connect(fail)
+    try:
+        session = mode.wrap(store.SessionStore())
+        session.set("colour", "green")
+        session.save()
+        session.save()
+        session.cycle_key()
+        key = session.raw.session_key
+        assert dict(mode.wrap(store.SessionStore(key)).items()) == {"colour": "green"}
+        session.flush()
+        assert session.raw.session_key is None
+        assert not store.SessionStore().exists(key)
+    finally:
+        for signal in SIGNALS.values():
+            signal.disconnect(fail)
+    assert {record.name for record in caplog.records} == {"django.dispatch"}

@@ -424,3 +424,29 @@ def test_a_generation_that_was_forgotten_is_found_again(visit, monkeypatch):
     found = session.read(KEY)
     assert session.replace(KEY, record(payload(1)), found)
     assert is_copied(visit)
+
+
+class Down(Rows):
+    """Rows of a database that does not answer."""
+
+    def read_written(self, key: str) -> Any:
+        raise ConnectionError("no database")
+
+
+def test_a_reader_who_finds_no_database_gives_its_lease_back(visit, cache):
+    with pytest.raises(ConnectionError):
+        visit(Down(Table({}))).read(KEY)
+    assert entries(cache) == set()
+
+
+def test_what_is_owed_is_remembered_beside_more_places_than_are_known(monkeypatch):
+    monkeypatch.setattr(generations, "MOST_KNOWN", 3)
+    for key in range(10):
+        generations.fell_behind(key)
+    assert all(generations.of(key).is_behind for key in range(10))
+    for key in range(10):
+        generation = generations.of(key)
+        generation.caught_up(generation.missed)
+    for key in range(100, 110):
+        generations.of(key)
+    assert len(generations._known) <= 10
