@@ -28,6 +28,7 @@ from tests.contract.test_adapters import (
     test_entries_without_conditions_are_written_over_whatever_there_is,
     values,
 )
+from tests.counters import statements
 
 __all__ = [
     "test_a_moved_entry_leaves_another_one_behind",
@@ -253,3 +254,26 @@ def test_text_for_answers_is_no_matter_where_values_are_text():
         raw = put(adapter, name, {"colour": "grün"})
         assert adapter.replace(name, adapter.encode({"colour": "rot"}), raw, AGE)
         assert adapter.remove(name, adapter.read(name))
+
+
+@pytest.mark.usefixtures("kind", "databases")
+def test_copies_of_rows_are_kept_and_end_with_their_rows():
+    store = import_module("dj_sessions.backends.cached_db").SessionStore
+    session = store()
+    session.update(LOGIN)
+    session.save()
+    key = session.session_key
+    caches["kind"].delete(session.cache_key)
+    for count in (1, 0):
+        again = store(key)
+        with statements() as sent:
+            assert again["_auth_user_id"] == "1"
+        assert len(list(sent)) == count
+    again["colour"] = "green"
+    again.save()
+    with statements() as sent:
+        assert store(key)["colour"] == "green"
+    assert list(sent) == []
+    store(key).flush()
+    assert store(key).get("colour") is None
+    assert caches["kind"].get(session.cache_key) is None
