@@ -52,11 +52,11 @@ class SessionStore(CacheUser, DBStore):
     @classmethod
     def _watch_rows(cls) -> None:
         """Have the copy of a row end with it where this store does not end it."""
-        ends.watch(cls.get_model_class(), cls._row_has_ended)
+        ends.watch(cls.get_model_class(), cls._row_has_changed)
         _watching.add(cls)
 
     @classmethod
-    def _row_has_ended(cls, session_key: str) -> None:
+    def _row_has_changed(cls, session_key: str) -> None:
         cls(session_key)._storage.end_copy(session_key)
 
     def get_storage(self) -> CopiedStorage:

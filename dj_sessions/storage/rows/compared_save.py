@@ -16,7 +16,7 @@ class WriteConflict(DatabaseError):
     """The row is not as expected any more. It ends a ``save()``, as no row to update does."""
 
 
-class Swap:
+class ComparedSave:
     """One ``save()`` of an instance, which replaces the row if it is as expected."""
 
     def __init__(

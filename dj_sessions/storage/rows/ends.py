@@ -1,4 +1,4 @@
-"""The ends of rows, told to those who keep copies of them, however a row goes."""
+"""Rows that end or change, told to those who keep copies of them."""
 
 from __future__ import annotations
 

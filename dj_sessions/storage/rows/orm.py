@@ -14,7 +14,7 @@ from django.db.models import F, Func, Manager, Model, Q, QuerySet, Value, signal
 from dj_sessions._codec import forwards
 from dj_sessions.storage.base import Record
 from dj_sessions.storage.rows.comparable import keeps_payloads
-from dj_sessions.storage.rows.compared_save import Swap
+from dj_sessions.storage.rows.compared_save import ComparedSave
 from dj_sessions.storage.rows.errors import is_write_conflict
 from dj_sessions.storage.rows.transactions import (
     breaking,
@@ -107,7 +107,7 @@ class Rows:
             return None
 
     def find_whole(self, key: str, now: datetime, *, lock: bool = False) -> RowRecord | None:
-        """Return the same, with the expiry in any case: reading a date takes its time."""
+        """Return what ``find()`` does, with the expiry, which it may leave out as it takes time."""
         return self.find(key, now, lock=lock)
 
     def is_taken(self, key: str) -> bool:
@@ -143,8 +143,8 @@ class Rows:
         if same is not None and not watched:
             with savepoint(self._connection):
                 return _update(same, **columns(instance)) > 0
-        if watched and self._can_swap(same):
-            replaced = Swap(instance, same, _condition(expected, now)).save(self.using)
+        if watched and self._can_compare_in_save(same):
+            replaced = ComparedSave(instance, same, _condition(expected, now)).save(self.using)
             if replaced is not None:
                 return replaced
             SAVING_PAST_THE_ORM.add(self._model)
@@ -156,7 +156,7 @@ class Rows:
                 _update(self._stored(key), **columns(instance))
             return is_same
 
-    def _can_swap(self, same: QuerySet[Any] | None) -> bool:
+    def _can_compare_in_save(self, same: QuerySet[Any] | None) -> bool:
         """Return whether the UPDATE of the ORM can compare."""
         if self._model in SAVING_PAST_THE_ORM:
             return False

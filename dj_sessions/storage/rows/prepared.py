@@ -1,4 +1,4 @@
-"""The four statements that a session needs, written once for each model and database.
+"""The statements that a session needs, written once for each model and database.
 
 The ORM builds each of its statements anew, which takes longer than the database needs for them.
 It is still what is used where it can do more than these: see ``rows_of()``.
