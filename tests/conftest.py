@@ -45,10 +45,12 @@ import pytest
 from django.apps import apps
 from django.conf import settings as django_settings
 from django.contrib.sessions.backends.file import SessionStore as DjangoFileStore
-from django.core.cache import caches
+from django.core.cache import caches, close_caches
+from django.core.signals import request_finished
 from django.db import connections, transaction
 from django.test import override_settings
 from django.test.utils import setup_databases, teardown_databases
+from django_valkey.base import close_async_caches
 
 from dj_sessions._codec import log_rate
 from dj_sessions._session import contention
@@ -57,6 +59,11 @@ from dj_sessions.storage.rows import ends
 from tests import router, services
 from tests.modes import MODES, Mode
 from tests.stores import CASES, Case, Store
+
+# Imported, it has Django close the caches by an async receiver alone, which no response in an event
+# loop can call: so it is imported here, and that is undone.
+request_finished.disconnect(close_async_caches)
+request_finished.connect(close_caches)
 
 # How long an example takes says more of the machine than of the code.
 hypothesis.settings.register_profile("patient", deadline=None)

@@ -56,7 +56,7 @@ def _receivers(signal: str, model: Any) -> Iterator[Words]:
         if of_model:
             what = f"{_name(receiver)} receives {signal} of {_name(model)}"
             yield what, "Disconnect it if it is not needed. It is called for each session."
-        elif receiver is not None:
+        else:
             remedy = "If it is not for sessions, connect it with sender=…, the model that it is for"
             yield f"{_name(receiver)} receives {signal} of every model", f"{remedy}."
 

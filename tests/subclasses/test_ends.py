@@ -420,3 +420,17 @@ def test_a_model_that_no_row_of_leaves_by_itself_is_not_named(store, keep_in):
     for model in (Session, DeviceSession, InheritedSession):
         keep_in(model)
         assert list(check_cascade(None)) == []
+
+
+@pytest.mark.stores("db", "cached_db")
+def test_a_receiver_that_nobody_has_any_more_forces_no_row_through_the_orm(store):
+    def receive(**facts):
+        """Is gone when the test goes on."""
+
+    model = store.SessionStore.get_model_class()
+    watching = type("Watching", (), {"hear": lambda self, key: None})()
+    ends.watch(model, watching.hear)
+    signals.post_delete.connect(receive, sender=model)
+    del receive
+    gc.collect()
+    assert list(receivers_of("post_delete", model)) == []

@@ -126,5 +126,5 @@ def receivers_of(name: str, model: type[Model]) -> Iterator[tuple[Any, bool]]:
     for (_, sender), receiver, *_ in getattr(signals, name).receivers:
         if sender in senders:
             called = receiver() if isinstance(receiver, ReferenceType) else receiver
-            if not ends.is_own(called):
+            if called is not None and not ends.is_own(called):  # None: nobody has it any more
                 yield called, senders[sender]
