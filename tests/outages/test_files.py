@@ -19,8 +19,8 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 
-from dj_sessions.backends import file
 from dj_sessions.exceptions import CreateError
+from dj_sessions.storage.files.storage import ORPHAN_AGE
 from tests.outages.disks import full, small_disk
 from tests.outages.faults import whole_names
 
@@ -96,7 +96,7 @@ def test_a_writer_that_is_killed_leaves_the_session_whole(store, key):
         saved = session["number"]
     assert whole_names(store.path) == [f"sessionid{key}"]
     for path in store.path.glob("*_out_*"):
-        then = time.time() - file.ORPHAN_AGE - 1
+        then = time.time() - ORPHAN_AGE - 1
         os.utime(path, (then, then))
     store.SessionStore.clear_expired()
     assert [path.name for path in store.path.iterdir()] == [f"sessionid{key}"]
