@@ -1,5 +1,7 @@
 """What signals tell of a session's life, and to whom."""
 
+from contextlib import contextmanager
+
 import pytest
 
 from dj_sessions import _keys, signals
@@ -16,20 +18,28 @@ SIGNALS = {
 }
 
 
+@contextmanager
+def receiving(receive):
+    """Have a function receive every signal."""
+    for signal in SIGNALS.values():
+        signal.connect(receive)
+    try:
+        yield
+    finally:
+        for signal in SIGNALS.values():
+            assert signal.disconnect(receive)
+
+
 @pytest.fixture
 def told():
     """What the signals have told so far."""
-    told, receivers = [], []
-    for name, signal in SIGNALS.items():
+    told, names = [], {signal: name for name, signal in SIGNALS.items()}
 
-        def receive(sender, public_id, signal, name=name, **facts):
-            told.append((name, public_id, *facts.values()))
+    def receive(sender, public_id, signal, **facts):
+        told.append((names[signal], public_id, *facts.values()))
 
-        receivers.append((signal, receive))
-        signal.connect(receive)
-    yield told
-    for signal, receive in receivers:
-        assert signal.disconnect(receive)
+    with receiving(receive):
+        yield told
 
 
 def test_a_session_tells_its_life_from_the_first_save_to_the_logout(store, mode, told):
@@ -88,9 +98,7 @@ def test_no_receiver_learns_the_key(store, mode):
     def receive(**facts):
         seen.append(repr(facts))
 
-    for signal in SIGNALS.values():
-        signal.connect(receive)
-    try:
+    with receiving(receive):
         session = mode.wrap(store.SessionStore())
         session.set("colour", "green")
         session.save()
@@ -98,9 +106,6 @@ def test_no_receiver_learns_the_key(store, mode):
         session.cycle_key()
         new = session.raw.session_key
         session.flush()
-    finally:
-        for signal in SIGNALS.values():
-            signal.disconnect(receive)
     assert len(seen) == 3
     assert not any(each in text for each in (key, new) for text in seen)
 
@@ -140,9 +145,7 @@ def test_a_receiver_that_raises_loses_no_session(store, mode, error, caplog):
     def fail(**facts):
         raise error(1)
 
-    for signal in SIGNALS.values():
-        signal.connect(fail)
-    try:
+    with receiving(fail):
         session = mode.wrap(store.SessionStore())
         session.set("colour", "green")
         session.save()
@@ -153,7 +156,4 @@ def test_a_receiver_that_raises_loses_no_session(store, mode, error, caplog):
         session.flush()
         assert session.raw.session_key is None
         assert not store.SessionStore().exists(key)
-    finally:
-        for signal in SIGNALS.values():
-            signal.disconnect(fail)
     assert {record.name for record in caplog.records} == {"django.dispatch"}
