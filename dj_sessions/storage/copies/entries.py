@@ -19,14 +19,15 @@ What could not be told is made up for by a new generation: see ``generations``.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, TypeVar
 
 from django.core.cache.backends.base import InvalidCacheKey
 
 from dj_sessions.storage.copies.forms import LEASE, Copy, Form, new_word
 from dj_sessions.storage.copies.generations import Generation
+
+R = TypeVar("R")
 
 #: Seconds for which a reader may be stuck between its lease and its copy.
 LEASE_AGE: Final = 60
@@ -73,7 +74,6 @@ class Entries:
     def __init__(self, form: Form, name: str, generation: Generation, refused: Refused) -> None:
         self._form = form
         self._adapter = form.adapter
-        self._name = name
         self.generation = generation
         self._refused = refused
         self.names = form.names(name)
@@ -92,15 +92,17 @@ class Entries:
 
     def lease(self, sight: Sight) -> Sight:
         """Return ``sight`` with the right to make a copy, or HIDDEN."""
+        return self._unless_refused(self._lease, sight) or HIDDEN
+
+    def _lease(self, sight: Sight) -> Sight | None:
         guard, found = self.guard, dict(sight.found or {})
         lease = self._adapter.encode(LEASE + new_word()) if found[guard] is None else None
-        with self._refusals():
-            sight = sight._replace(generation=sight.generation or self._begin())
-            if lease is None:
-                return sight  # with what is there it can be compared as well
-            if self._adapter.insert(guard, lease, LEASE_AGE):
-                return sight._replace(found={**found, guard: lease}, lease=lease)
-        return HIDDEN
+        sight = sight._replace(generation=sight.generation or self._begin())
+        if lease is None:
+            return sight  # with what is there it can be compared as well
+        if self._adapter.insert(guard, lease, LEASE_AGE):
+            return sight._replace(found={**found, guard: lease}, lease=lease)
+        return None
 
     def _begin(self) -> str:
         """Return the fingerprint of the generation, which begins where there is none."""
@@ -111,17 +113,14 @@ class Entries:
 
     def store(self, copy: Copy, age: int, sight: Sight) -> Sight:
         """Store a copy over what was seen; return what is to be seen then, HIDDEN if refused."""
-        outer = sys.exception()
-        try:
-            generation = sight.generation or self._begin()
-            entries = self._form.seal(self.names, copy, generation)
-            if generation and self._adapter.write_if(sight.found or {}, entries, age):
-                return Sight(None, entries, generation)
-        except InvalidCacheKey:
-            raise
-        except Exception as error:  # noqa: BLE001 # caches share no class of errors; it is logged
-            self._was_refused(error, outer)
-        return HIDDEN
+        return self._unless_refused(self._store, copy, age, sight) or HIDDEN
+
+    def _store(self, copy: Copy, age: int, sight: Sight) -> Sight | None:
+        generation = sight.generation or self._begin()
+        entries = self._form.seal(self.names, copy, generation)
+        if generation and self._adapter.write_if(sight.found or {}, entries, age):
+            return Sight(None, entries, generation)
+        return None
 
     def store_or_drop(self, copy: Copy, age: int, sight: Sight) -> Sight:
         """Do the same, and leave no copy where it was refused."""
@@ -132,31 +131,32 @@ class Entries:
 
     def hide(self, sight: Sight) -> Mark | bool:
         """Say that the session is busy; return the mark, False if the cache has no room for it."""
-        guard, word = self.guard, new_word()
-        with self._refusals():
-            raw = self._now(guard) if sight.found is None else sight.found[guard]
-            for _ in range(ATTEMPTS):
-                mark = self._adapter.encode(self._form.busy(raw, add=word))
-                if self._adapter.write_if({guard: raw}, {guard: mark}, BUSY_AGE):
-                    return Mark(word, mark)
-                raw = self._now(guard)
-            raise LookupError("The cache did not take what it was told of a session.")
-        return False
+        return self._unless_refused(self._hide, sight) or False
 
-    @contextmanager
-    def _refusals(self) -> Iterator[None]:
-        """Leave no copy where one is refused, as by a full cache; raise if that is refused, too."""
+    def _hide(self, sight: Sight) -> Mark:
+        guard, word = self.guard, new_word()
+        raw = self._now(guard) if sight.found is None else sight.found[guard]
+        for _ in range(ATTEMPTS):
+            mark = self._adapter.encode(self._form.busy(raw, add=word))
+            if self._adapter.write_if({guard: raw}, {guard: mark}, BUSY_AGE):
+                return Mark(word, mark)
+            raw = self._now(guard)
+        raise LookupError("The cache did not take what it was told of a session.")
+
+    def _unless_refused(self, write: Callable[..., R], *arguments: Any) -> R | None:
+        """Return what ``write`` returns; None, and leave no copy, where a full cache refuses it.
+
+        Raises what the cache raises if it refuses that, too.
+        """
         outer = sys.exception()
         try:
-            yield
+            return write(*arguments)
         except InvalidCacheKey:
             raise
         except Exception as error:  # noqa: BLE001 # caches share no class of errors; it is logged
-            self._was_refused(error, outer)
-
-    def _was_refused(self, error: Exception, outer: BaseException | None) -> None:
-        self.drop()
-        self._refused(error, outer)
+            self.drop()
+            self._refused(error, outer)
+            return None
 
     def take_back(self, lease: Any) -> bool:
         """Give back a lease."""

@@ -116,8 +116,7 @@ class Copies:
         spot = self._spot(name)
         everything = *spot.entries.names, spot.entries.other
         names = everything if mark is None else self._form.leftovers(name)
-        if names:
-            self._tell(spot, spot.entries.forget, *names)
+        self._tell(spot, spot.entries.forget, *names)
 
     def end_late(self, name: str, mark: Mark | None) -> None:
         """Do so long after the session was hidden: what said so may be over, or evicted."""
