@@ -61,15 +61,16 @@ class SessionStore(CacheUser, DBStore):
 
     def get_storage(self) -> CopiedStorage:
         """Return the rows of the model, with copies of them in the cache."""
+        rows = self._rows(type(self))
         return CopiedStorage(
-            self._rows(type(self)),
+            rows,
             self._cache,
             conf.SESSION_CACHE_ALIAS,
             self.cache_key_prefix,
             self._cache_key_of,
             _Codec(self),
             is_compact=conf.SESSION_COPY_FORMAT == "compact",
-            has_random_keys=not self._makes_own_keys(),
+            has_random_keys=not rows.has_own_keys,
         )
 
     async def _make_record(self, mode: Mode, data: dict[str, Any]) -> Record:

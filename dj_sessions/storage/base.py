@@ -200,6 +200,11 @@ class Storage:
         return await self.aremove(key, expected)
 
 
+def payload_of(expected: Record | None) -> Any:
+    """Return the payload to compare with; None: anything."""
+    return None if expected is None else expected.payload
+
+
 def _is_session(record: Record | None) -> bool:
     return record is not None and record.forward is None
 

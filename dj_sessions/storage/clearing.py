@@ -53,6 +53,10 @@ class Purge:
             if not batch.more:
                 return
 
+    def remove(self, limit: int) -> int:
+        """Remove up to ``limit`` sessions; return how many."""
+        return sum(batch.removed for batch in self.batches(limit, limit))
+
     def step(self, size: int) -> Batch:
         """Remove up to ``size`` sessions."""
         raise NotImplementedError

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, ClassVar, Final
 from weakref import proxy
 
-from dj_sessions._codec import signed_text
+from dj_sessions._codec import payloads, signed_text
 from dj_sessions._codec.payloads import UNREADABLE_PICKLE
 from dj_sessions.storage.caches import snapshot
 
@@ -40,6 +40,18 @@ class CacheAdapter:
     def decode(self, raw: Any) -> Any:
         """Return the value of a raw one, a new copy each time."""
         return pickle.loads(raw)  # noqa: S301 # made by encode(), or by the cache itself
+
+    def session_in(self, raw: Any) -> dict[str, Any] | None:
+        """Return the data of a session, a new copy each time; None, and logged, if it is none."""
+        try:
+            data = self.decode(raw)
+        except UNREADABLE_PICKLE as error:
+            report_unreadable(error)
+            return None
+        if isinstance(data, dict):
+            return data
+        payloads.report_corruption(f"the cache holds a {type(data).__name__} in its place")
+        return None
 
     def fingerprint(self, raw: Any) -> str:
         """Return a digest that two raw values share if they hold the same."""
@@ -159,6 +171,11 @@ class CacheAdapter:
     def forget(self, names: Collection[str]) -> None:
         """Delete what is stored under ``names``; raises if the cache did not do it."""
         self.cache.delete_many(names)
+
+
+def report_unreadable(error: Exception) -> None:
+    """Log that what a cache has for a session cannot be read."""
+    payloads.report_corruption(f"the cache cannot read it ({type(error).__name__})")
 
 
 def _last(conditions: Mapping[str, Any], entries: Mapping[str, Any]) -> list[str]:

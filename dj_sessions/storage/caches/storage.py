@@ -8,8 +8,9 @@ from typing import Any, Final
 from django.core.cache.backends.base import InvalidCacheKey
 
 from dj_sessions._codec import forwards, payloads
-from dj_sessions.storage.base import Record, Storage
+from dj_sessions.storage.base import Record, Storage, payload_of
 from dj_sessions.storage.caches import CacheAdapter, adapter_of
+from dj_sessions.storage.caches.any import report_unreadable
 
 REMEDY: Final = "Store a value in its place that the cache can hold."
 
@@ -44,7 +45,7 @@ class CacheStorage(Storage):
         except (OSError, InvalidCacheKey):  # of which some are ValueErrors
             raise
         except adapter.unreadable as error:
-            _report_unreadable(error)
+            report_unreadable(error)
             return None
         if raw is not None:
             return Record(raw)
@@ -55,16 +56,16 @@ class CacheStorage(Storage):
 
     def replace(self, key: str, record: Record, expected: Record | None) -> bool:
         name, age = self._name(key), record.age
-        return self.adapter.replace(name, record.payload, _payload(expected), age)
+        return self.adapter.replace(name, record.payload, payload_of(expected), age)
 
     def remove(self, key: str, expected: Record | None = None) -> bool:
-        return self.adapter.remove(self._name(key), _payload(expected))
+        return self.adapter.remove(self._name(key), payload_of(expected))
 
     def move(self, key: str, expected: Record | None, forward: str) -> bool:
         # Under a name of its own: to Django's own engine nothing is left under the old key.
         adapter, name = self.adapter, self._name(key)
         entry = adapter.encode({forwards.MARK: forward})
-        return adapter.move(name, _payload(expected), _lead(name), entry, forwards.AGE)
+        return adapter.move(name, payload_of(expected), _lead(name), entry, forwards.AGE)
 
     def holds(self, key: str) -> bool:
         return self.adapter.holds(self._name(key))
@@ -82,15 +83,7 @@ class CacheStorage(Storage):
 
         The log says that it is none, and why.
         """
-        try:
-            data = self.adapter.decode(raw)
-        except payloads.UNREADABLE_PICKLE as error:
-            _report_unreadable(error)
-            return None
-        if isinstance(data, dict):
-            return data
-        payloads.report_corruption(f"the cache holds a {type(data).__name__} in its place")
-        return None
+        return self.adapter.session_in(raw)
 
     def _forward_in(self, lead: Any) -> str:
         # Whatever is there: it leads on or it does not, and is never taken for a session.
@@ -100,11 +93,3 @@ class CacheStorage(Storage):
 def _lead(name: str) -> str:
     """Return the name of the entry that leads to a new key; a session key has no slash."""
     return f"{name}/moved"
-
-
-def _payload(record: Record | None) -> Any:
-    return None if record is None else record.payload
-
-
-def _report_unreadable(error: Exception) -> None:
-    payloads.report_corruption(f"the cache cannot read it ({type(error).__name__})")

@@ -187,12 +187,4 @@ class DjangoForm(Form):
         return self.codec.rebuild(self.data_of(copy) or {}, copy.remainder)
 
     def data_of(self, copy: Copy) -> dict[str, Any] | None:
-        try:
-            data = self.adapter.decode(copy.content)
-        except payloads.UNREADABLE_PICKLE as error:
-            payloads.report_corruption(f"the cache cannot read it ({type(error).__name__})")
-            return None
-        if isinstance(data, dict):
-            return data
-        payloads.report_corruption(f"the cache holds a {type(data).__name__} in its place")
-        return None
+        return self.adapter.session_in(copy.content)

@@ -113,7 +113,7 @@ class FileStorage(Storage):
     # Clearing
 
     def purge(self, now: datetime, batch: int) -> int:
-        return sum(done.removed for done in self.start_purge(now).batches(batch, limit=batch))
+        return self.start_purge(now).remove(batch)
 
     def start_purge(self, now: datetime) -> Purge:
         return FilePurge(self._directory, partial(self._purge_file, now))

@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.db import IntegrityError, OperationalError, connections, router
 from django.utils import timezone
 
-from dj_sessions.storage.base import Record, Storage
+from dj_sessions.storage.base import Record, Storage, payload_of
 from dj_sessions.storage.clearing import Purge
 from dj_sessions.storage.rows import ends
 from dj_sessions.storage.rows.clearing import RowPurge
@@ -46,7 +46,7 @@ class RowStorage(Storage):
         self, model: Any, *, has_own_keys: bool = False, store: type | None = None
     ) -> None:
         self.model = model
-        self._has_own_keys = has_own_keys
+        self.has_own_keys = has_own_keys
         self._store = store
 
     # Reading
@@ -106,14 +106,13 @@ class RowStorage(Storage):
         return True
 
     def replace(self, key: str, record: RowRecord, expected: Record | None) -> bool:
-        payload = None if expected is None else expected.payload
         record.instance.session_data = record.payload
         using = router.db_for_write(self.model, instance=record.instance)
         rows = rows_of(self.model, using)
         heard = ends.audiences and self._store is None
         try:
             with ends.telling(self.model, key) if heard else _UNHEARD:
-                replaced = rows.replace(key, record.instance, payload, timezone.now())
+                replaced = rows.replace(key, record.instance, payload_of(expected), timezone.now())
         except OperationalError as error:
             if not rows.is_write_conflict(error):
                 raise
@@ -133,7 +132,7 @@ class RowStorage(Storage):
             return rows.is_done(
                 partial(rows.compare_and_delete, key, expected.payload, timezone.now())
             )
-        remove = partial(rows.remove, key, own_key=self._has_own_keys)
+        remove = partial(rows.remove, key, own_key=self.has_own_keys)
         for _ in range(REMOVE_ATTEMPTS - 1):
             try:
                 return remove()
@@ -146,9 +145,10 @@ class RowStorage(Storage):
         rows = self._written()
         if not rows.keeps_forwards():
             return self.remove(key, expected)
-        payload = None if expected is None else expected.payload
         with ends.telling(self.model, key, by=self._store):
-            return rows.is_done(partial(rows.move, key, payload, forward, timezone.now()))
+            return rows.is_done(
+                partial(rows.move, key, payload_of(expected), forward, timezone.now())
+            )
 
     def _written(self) -> Rows:
         """Return the rows of the database to which sessions are written."""
@@ -157,7 +157,7 @@ class RowStorage(Storage):
     # Clearing
 
     def purge(self, now: datetime, batch: int) -> int:
-        return sum(done.removed for done in self.start_purge(now).batches(batch, limit=batch))
+        return self.start_purge(now).remove(batch)
 
     def start_purge(self, now: datetime) -> Purge:
         from dj_sessions.base_session import BaseSessionManager, without_forwards
