@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import string
+from base64 import b64encode
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Final
 
@@ -15,6 +17,10 @@ LENGTH: Final = 32
 MIN_LENGTH: Final = 8
 #: The width of the ``session_key`` column.
 MAX_LENGTH: Final = 40
+
+#: What a hashed key begins with, and no key of this package does.
+HASHED: Final = "~"
+_HASHED: Final = re.compile(rf"{HASHED}[0-9A-Za-z.-]{{{MAX_LENGTH - 1}}}")
 
 #: What fits every store: a file's name, and with a prefix a name in Memcached.
 LONGEST_CUSTOM: Final = 160
@@ -47,7 +53,36 @@ def is_key(value: object) -> bool:
 
 def is_custom_key(value: object) -> bool:
     """Return whether ``value`` may be a key of a store that makes its own keys."""
-    return isinstance(value, str) and len(value) >= MIN_LENGTH and _UNSTORABLE.search(value) is None
+    if not isinstance(value, str) or len(value) < MIN_LENGTH or is_hashed(value):
+        return False
+    return _UNSTORABLE.search(value) is None
+
+
+def hashed(key: str) -> str:
+    """Return the form of ``key`` that tells nobody the key: 40 characters, 234 bits of SHA-256.
+
+    One that is such a form already stays as it is. Where a store ignores the case of letters, 195
+    bits count.
+    """
+    if is_hashed(key):
+        return key
+    # No "_" among the characters: beside a file that is being written, the name has "_out_" in it.
+    # A key that a site takes from elsewhere, such as from JSON, may be no Unicode.
+    encoded = key.encode("utf-8", "surrogatepass")
+    digest = b64encode(sha256(encoded).digest(), b"-.").decode()
+    return HASHED + digest[: MAX_LENGTH - 1]
+
+
+def is_hashed(value: str) -> bool:
+    """Return whether ``value`` is what ``hashed()`` makes of a key, and so is none itself."""
+    return value.startswith(HASHED) and _HASHED.fullmatch(value) is not None
+
+
+#: Characters of a key that people may see.
+SHOWN: Final = 6
+
+#: What ``SESSION_KEY_STORAGE`` may name.
+FORMS: Final[dict[str, Callable[[str], str]]] = {"plain": str, "hashed": hashed}
 
 
 def fits_every_store(key: str) -> bool:
@@ -57,12 +92,15 @@ def fits_every_store(key: str) -> bool:
 
 def shorten(key: str | None) -> str:
     """Return as much of ``key`` as people may see: enough to recognise it, too little to use it."""
-    return f"{key[:6]}…" if key else "—"
+    return f"{key[:SHOWN]}…" if key else "—"
 
 
 def public_id(key: str) -> str:
-    """Return an identifier of 16 characters that is no secret, and the same everywhere."""
-    return sha256(b"dj_sessions.public_id" + key.encode()).hexdigest()[:16]
+    """Return an identifier of 16 characters that is no secret, and the same everywhere.
+
+    It is the same for a key and for its hashed form.
+    """
+    return sha256(b"dj_sessions.public_id" + hashed(key).encode()).hexdigest()[:16]
 
 
 def why_refused(key: object, *, is_custom: bool) -> str:

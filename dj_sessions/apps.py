@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from importlib import import_module
 from types import ModuleType
 
 from django.apps import AppConfig, apps
@@ -12,11 +11,11 @@ from django.core.exceptions import ImproperlyConfigured
 
 from dj_sessions import _alias
 from dj_sessions._translations import gettext_lazy as _
-from dj_sessions.conf import conf
+from dj_sessions.conf import conf, fill_in_defaults, store_class
 
 
 class SessionsConfig(AppConfig):
-    """Stands in the place of ``django.contrib.sessions``, under the same label and table."""
+    """Replaces ``django.contrib.sessions``, with the same app label and the same table."""
 
     name = "dj_sessions"
     label = "sessions"
@@ -29,17 +28,22 @@ class SessionsConfig(AppConfig):
         _alias.install(_is_installed)
 
     def ready(self) -> None:
-        from dj_sessions import checks
+        from dj_sessions import checks, security_log
+        from dj_sessions._metrics import switch
 
+        fill_in_defaults()
         checks.register_all()
         _watch_rows()
+        if conf.SESSION_SECURITY_LOG:
+            security_log.turn_on()
+        if conf.SESSION_METRICS:
+            switch.turn_on()
 
 
 def _watch_rows() -> None:
     """Let an engine that caches rows hear of deleted ones before it has opened a session."""
     with suppress(Exception):  # the checks name it, and the first session raises it
-        store = import_module(conf.SESSION_ENGINE).SessionStore
-        getattr(store, "_watch_rows", lambda: None)()
+        getattr(store_class(), "_watch_rows", lambda: None)()
 
 
 def _is_installed() -> bool:

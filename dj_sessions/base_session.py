@@ -1,4 +1,4 @@
-"""The abstract session model and its manager; importable without the app being installed."""
+"""The abstract session model and its manager. They import without the app in INSTALLED_APPS."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from django.contrib.sessions.base_session import AbstractBaseSession as DjangoAb
 from django.contrib.sessions.base_session import BaseSessionManager as DjangoBaseSessionManager
 from django.db import models
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from dj_sessions._codec import forwards
-from dj_sessions._keys import shorten
+from dj_sessions._keys import FORMS, is_hashed, public_id, shorten
 from dj_sessions._translations import gettext_lazy as _
+from dj_sessions.conf import key_forms
 
 __all__ = ["AbstractBaseSession", "BaseSessionManager"]
 
@@ -21,7 +23,7 @@ _T = TypeVar("_T", bound=DjangoAbstractBaseSession)
 
 
 def without_forwards(rows: models.QuerySet[_T]) -> models.QuerySet[_T]:
-    """Leave out the rows that requests under way may still need to find a session's new key."""
+    """Leave out the rows from which requests under way still find a session's new key."""
     if type(rows.model._meta.get_field("session_data")) is not models.TextField:
         return rows  # it may have no lookups, and keeps no forwards
     now = timezone.now()
@@ -33,6 +35,11 @@ def without_forwards(rows: models.QuerySet[_T]) -> models.QuerySet[_T]:
     return rows.filter(~needed)
 
 
+def _names(session_key: str) -> list[str]:
+    """Return the forms of a key under which its session may be stored, the one to write first."""
+    return list(dict.fromkeys(FORMS[form](session_key) for form in key_forms()))
+
+
 class BaseSessionManager(DjangoBaseSessionManager[_T]):
     """Stores sessions from their data.
 
@@ -40,11 +47,20 @@ class BaseSessionManager(DjangoBaseSessionManager[_T]):
     """
 
     def get_queryset(self) -> models.QuerySet[_T]:
-        """Return the sessions, without the rows that have just begun to lead to a new key.
+        """Return the sessions, without the rows that still lead to a session's new key.
 
-        After a minute such a row is one more that has expired.
+        After a minute, such a row counts as any other expired row.
         """
         return without_forwards(super().get_queryset())
+
+    def for_key(self, session_key: str) -> models.QuerySet[_T]:
+        """Return the session of a key, such as ``request.session.session_key``: one row, or none.
+
+        It finds the row in whichever form ``SESSION_KEY_STORAGE`` has keys stored. That form itself
+        is no key, and finds none.
+        """
+        names = [] if is_hashed(session_key) else _names(session_key)
+        return self.get_queryset().filter(session_key__in=names)
 
     def encode(self, session_dict: dict[str, Any]) -> str:
         """Return the data as the model's store class writes it."""
@@ -54,16 +70,19 @@ class BaseSessionManager(DjangoBaseSessionManager[_T]):
 
     def save(self, session_key: str, session_dict: dict[str, Any], expire_date: datetime) -> _T:
         """Store ``session_dict`` under the key, or remove the row if it is empty."""
-        session = self.model(session_key, self.encode(session_dict), expire_date)
+        name, *others = _names(session_key)
+        session = self.model(name, self.encode(session_dict), expire_date)
         if session_dict:
             session.save()
         else:
             session.delete()
+        if others:  # what is left of it in another form
+            self.get_queryset().filter(session_key__in=others).delete()
         return session
 
 
 class AbstractBaseSession(DjangoAbstractBaseSession):
-    """A session as a row; add columns in a subclass and fill them in ``create_model_instance()``.
+    """A session as a row. To add columns, subclass it and fill them in ``create_model_instance()``.
 
     https://docs.djangoproject.com/en/stable/topics/http/sessions/#django.contrib.sessions.base_session.AbstractBaseSession
     """
@@ -80,8 +99,13 @@ class AbstractBaseSession(DjangoAbstractBaseSession):
         verbose_name_plural = _("sessions")
 
     def __str__(self) -> str:
-        """Return the start of the key: whoever reads the whole key can be that visitor."""
+        """Return the start of the key: anybody with the whole key can act as that visitor."""
         return shorten(self.session_key)
+
+    @cached_property  # which gives way to a column of this name
+    def public_id(self) -> str:
+        """The ``public_id`` of the session: a short identifier that is no secret."""
+        return public_id(self.session_key)
 
     @classmethod
     def get_session_store_class(cls) -> Any:
@@ -89,7 +113,7 @@ class AbstractBaseSession(DjangoAbstractBaseSession):
         raise NotImplementedError(f"{cls.__qualname__} must provide get_session_store_class()")
 
     def get_decoded(self) -> dict[str, Any]:
-        """Return the data of this session; none of a row that only leads to its new key."""
+        """Return the data of this session; none if the row only leads to its new key."""
         if forwards.found_in(self.session_data) is not None:
             return {}
         data: dict[str, Any] = self.get_session_store_class()().decode(self.session_data)

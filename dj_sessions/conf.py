@@ -6,9 +6,78 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
+from importlib import import_module
+from operator import attrgetter
+from typing import Any, Final, Literal
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from dj_sessions._defaults import DEFAULTS
+from dj_sessions._keys import FORMS
+
+_PLAIN: Final = (["plain"], ("plain",))
+
+
+def store_class() -> Any:
+    """Return the class that keeps the sessions; raises what importing its module raises."""
+    return import_module(conf.SESSION_ENGINE).SessionStore
+
+
+def fill_in_defaults() -> None:
+    """Set what the site leaves out: to look for it in vain takes ten times as long."""
+    for name, value in DEFAULTS.items():
+        if not hasattr(settings, name):
+            setattr(settings, name, value)
+
+
+def _ours(name: str) -> Any:
+    return getattr(settings, name, DEFAULTS[name])
+
+
+_LIMITS: Final = (
+    "SESSION_IDLE_AGE",
+    "SESSION_ABSOLUTE_AGE",
+    "SESSION_ANONYMOUS_AGE",
+    "SESSION_RENEW_AFTER",
+)
+_NO_LIMITS: Final = (None,) * len(_LIMITS)
+#: All in one step, as each load and each save asks whether there are any.
+_limits_in: Final = attrgetter(*_LIMITS)
+
+
+def has_limits() -> bool:
+    """Return whether a setting limits how long sessions last, or has their use renew them."""
+    try:
+        return _limits_in(settings) != _NO_LIMITS
+    except AttributeError:  # the app is not installed, and has filled in nothing
+        return tuple(map(_ours, _LIMITS)) != _NO_LIMITS
+
+
+_key_storage_in: Final = attrgetter("SESSION_KEY_STORAGE")
+
+
+def has_plain_keys() -> bool:
+    """Return whether keys are stored as they are, and looked up in no other form."""
+    try:
+        return _key_storage_in(settings) in _PLAIN
+    except AttributeError:
+        return True
+
+
+def key_forms() -> tuple[str, ...]:
+    """Return the forms in which keys are stored, the one to write first.
+
+    Raises ImproperlyConfigured if SESSION_KEY_STORAGE names none, or one that there is not.
+    """
+    found = conf.SESSION_KEY_STORAGE
+    forms = tuple(found) if isinstance(found, list | tuple) else ()
+    if not forms or not set(forms) <= FORMS.keys() or len(set(forms)) < len(forms):
+        raise ImproperlyConfigured(
+            f"SESSION_KEY_STORAGE = {found!r} is not a list of forms. Name 'plain', 'hashed' or "
+            'both, each once: ["hashed", "plain"] stores hashes of keys, and finds plain keys too.'
+        )
+    return forms
 
 
 class SessionSettings:
@@ -40,17 +109,82 @@ class SessionSettings:
     @property
     def SESSION_FILE_FSYNC(self) -> bool:
         """Whether the ``file`` engine waits until the disk has what it wrote; False by default."""
-        return getattr(settings, "SESSION_FILE_FSYNC", False)
+        return _ours("SESSION_FILE_FSYNC")
 
     @property
     def SESSION_CONFLICT_TIMEOUT(self) -> int | float:
         """Seconds for which a save that meets others' changes is tried again; 10 by default."""
-        return getattr(settings, "SESSION_CONFLICT_TIMEOUT", 10)
+        return _ours("SESSION_CONFLICT_TIMEOUT")
 
     @property
     def SESSION_COPY_FORMAT(self) -> Literal["django", "compact"]:
         """How ``cached_db`` keeps its copies: "django" by default, or "compact", in one entry."""
-        return getattr(settings, "SESSION_COPY_FORMAT", "django")
+        return _ours("SESSION_COPY_FORMAT")
+
+    @property
+    def SESSION_REDIS(self) -> dict[str, Any] | None:
+        """Where the ``redis`` engine finds its server; it has to be set for that engine."""
+        return _ours("SESSION_REDIS")
+
+    @property
+    def SESSION_MOVE(self) -> dict[str, Any] | None:
+        """From which engine to which one ``moving`` has sessions move; it has to be set for that.
+
+        ``"FROM"`` and ``"TO"`` are engines, ``"PHASE"`` is "prepare" or "move", the default.
+        """
+        return _ours("SESSION_MOVE")
+
+    @property
+    def SESSION_IDLE_AGE(self) -> int | None:
+        """Seconds without use after which a session ends; None, the default, for no limit."""
+        return _ours("SESSION_IDLE_AGE")
+
+    @property
+    def SESSION_ABSOLUTE_AGE(self) -> int | None:
+        """Seconds from login, or first save, until a session ends; None, the default: never."""
+        return _ours("SESSION_ABSOLUTE_AGE")
+
+    @property
+    def SESSION_ANONYMOUS_AGE(self) -> int | None:
+        """Lifetime in seconds of a session without a user; None, the default, for no limit."""
+        return _ours("SESSION_ANONYMOUS_AGE")
+
+    @property
+    def SESSION_RENEW_AFTER(self) -> int | None:
+        """Seconds after a save from which on the use of a session saves it again; None: never.
+
+        By default a tenth of SESSION_IDLE_AGE, at most 60, where that is set.
+        """
+        after: int | None = _ours("SESSION_RENEW_AFTER")
+        idle = self.SESSION_IDLE_AGE
+        if after is not None or not isinstance(idle, int | float):
+            return after
+        return max(0, min(60, idle // 10))
+
+    @property
+    def SESSION_PASSIVE_PATHS(self) -> list[str] | tuple[str, ...]:
+        """Beginnings of paths whose requests do not count as use; none by default."""
+        return _ours("SESSION_PASSIVE_PATHS")
+
+    @property
+    def SESSION_KEY_STORAGE(self) -> list[str] | tuple[str, ...]:
+        """The forms in which keys are stored and looked up, the first for new ones; ["plain"]."""
+        return _ours("SESSION_KEY_STORAGE")
+
+    @property
+    def SESSION_ENCRYPTED_SERIALIZER(self) -> str:
+        """Dotted path of the class whose bytes ``EncryptedJSONSerializer`` encrypts."""
+        return _ours("SESSION_ENCRYPTED_SERIALIZER")
+
+    @property
+    def SESSION_ENCRYPTION_KEYS(self) -> list[str | bytes] | tuple[str | bytes, ...] | None:
+        """Secrets, of which the first encrypts and all decrypt; None, the default: SECRET_KEY."""
+        return _ours("SESSION_ENCRYPTION_KEYS")
+
+    @property
+    def SESSION_ENCRYPTION_ACCEPT_PLAIN(self) -> bool:
+        """Whether sessions that are not encrypted are read as well; False by default."""
+        return _ours("SESSION_ENCRYPTION_ACCEPT_PLAIN")
 
     @property
     def SESSION_COOKIE_AGE(self) -> int:
@@ -88,6 +222,41 @@ class SessionSettings:
         return settings.SESSION_COOKIE_SECURE
 
     @property
+    def SESSION_COOKIE_PARTITIONED(self) -> bool:
+        """Whether the cookie is kept apart for each site that shows ours in a frame; False."""
+        return _ours("SESSION_COOKIE_PARTITIONED")
+
+    @property
+    def SESSION_COOKIE_ALSO_EXPIRE(self) -> list[dict[str, Any]] | tuple[dict[str, Any], ...]:
+        """Where older cookies of the name are, to be expired with the next one; none by default."""
+        return _ours("SESSION_COOKIE_ALSO_EXPIRE")
+
+    @property
+    def SESSION_COOKIE_NO_STORE(self) -> bool:
+        """Whether responses with the cookie have ``Cache-Control: no-store``; False by default."""
+        return _ours("SESSION_COOKIE_NO_STORE")
+
+    @property
+    def SESSION_COOKIE_TOO_LARGE(self) -> Literal["error", "warning"]:
+        """What a session of ``signed_cookies`` is that fits no cookie: "error" or "warning"."""
+        return _ours("SESSION_COOKIE_TOO_LARGE")
+
+    @property
+    def SESSION_CLEAR_SITE_DATA(self) -> str | list[str] | tuple[str, ...] | None:
+        """What the response to a logout has the browser delete; None, the default: nothing."""
+        return _ours("SESSION_CLEAR_SITE_DATA")
+
+    @property
+    def SESSION_HEALTH_FULL(self) -> bool:
+        """Whether the health URL runs the whole check when it is asked for that; False."""
+        return _ours("SESSION_HEALTH_FULL")
+
+    @property
+    def SESSION_ADMIN_PANEL(self) -> bool:
+        """Whether the admin's index shows what sessions there are; False by default."""
+        return _ours("SESSION_ADMIN_PANEL")
+
+    @property
     def SESSION_EXPIRE_AT_BROWSER_CLOSE(self) -> bool:
         """Whether the cookie lasts until the browser closes, where the session does not say."""
         return settings.SESSION_EXPIRE_AT_BROWSER_CLOSE
@@ -96,6 +265,29 @@ class SessionSettings:
     def SESSION_SAVE_EVERY_REQUEST(self) -> bool:
         """Whether each request saves the session and renews its cookie."""
         return settings.SESSION_SAVE_EVERY_REQUEST
+
+    @property
+    def SESSION_SECURITY_LOG(self) -> bool | list[str] | tuple[str, ...]:
+        """Whether there is a security log, or of which events; False by default."""
+        return _ours("SESSION_SECURITY_LOG")
+
+    @property
+    def SESSION_METRICS(self) -> str | list[str] | tuple[str, ...] | None:
+        """Who is told what is counted, one or several; None, the default, for nobody.
+
+        "prometheus", "opentelemetry", or the dotted path of ``f(name, value, attributes)``.
+        """
+        return _ours("SESSION_METRICS")
+
+    @property
+    def SESSION_IP_ADDRESS(self) -> Literal["full", "truncated", "none"]:
+        """How much of an address is kept; "truncated" by default, to /24 or /48."""
+        return _ours("SESSION_IP_ADDRESS")
+
+    @property
+    def SESSION_CLIENT_ADDRESS(self) -> str | None:
+        """Dotted path of ``f(request)``, the client's address; None, the default: REMOTE_ADDR."""
+        return _ours("SESSION_CLIENT_ADDRESS")
 
     @property
     def USE_TZ(self) -> bool:

@@ -1,25 +1,26 @@
-"""Everything that this package raises, in one tree.
+"""All exceptions of this package, in one tree.
 
-Django's own classes are re-exported as the same objects, so an ``except`` that names either
-path catches both::
+Django's classes are the same objects under both paths, so ``except`` works with either::
 
     Exception
     ├── CreateError                 the session key is taken                        (Django's)
     ├── UpdateError                 the session was deleted meanwhile               (Django's)
-    │   └── SessionEnded            ... by a logout, while its key changed: SessionInterrupted, too
-    ├── SessionConflict             others kept changing the session while it was saved
+    │   └── SessionEnded            ... while its key changed; a SessionInterrupted, too
+    ├── SessionConflict             others changed the session during each attempt to save it
     ├── TypeError
     │   └── SessionEncodeError      the session holds a value that cannot be stored
+    ├── ValueError
+    │   └── SessionTooLarge         the session fits no cookie, on the engine signed_cookies
     ├── SuspiciousOperation                                                         (Django's)
     │   ├── InvalidSessionKey       the key has characters that no key has          (Django's)
     │   └── SuspiciousSession       the session may be tampered with                (Django's)
     └── BadRequest                                                                  (Django's)
         └── SessionInterrupted      the session ended while its request was served  (Django's)
 
-Errors of a store (``DatabaseError``, ``OSError``, a cache client's own) are never wrapped.
+Errors of a store (``DatabaseError``, ``OSError``, those of a cache client) are raised as they are.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.sessions.backends.base import CreateError, UpdateError
 from django.contrib.sessions.exceptions import (
@@ -37,17 +38,26 @@ __all__ = [
     "SessionEncodeError",
     "SessionEnded",
     "SessionInterrupted",
+    "SessionTooLarge",
     "SuspiciousOperation",
     "SuspiciousSession",
     "UpdateError",
 ]
 
 
-class SessionConflict(Exception):
-    """Each attempt to save met a change that somebody else had just stored, for too long.
+#: Characters that a message shows of a key of the data.
+_SHOWN: Final = 40
 
-    ``attempts`` (int) says how often it was tried within SESSION_CONFLICT_TIMEOUT. Nothing of this
-    save was stored; saving again is safe.
+
+def _shorten(key: str) -> str:
+    return key if len(key) <= _SHOWN else f"{key[: _SHOWN - 1]}…"
+
+
+class SessionConflict(Exception):
+    """Others changed the session during each attempt to save it, for too long.
+
+    ``attempts`` (int) is how many attempts there were within SESSION_CONFLICT_TIMEOUT. Nothing of
+    this save is stored. It is safe to save again.
     """
 
     def __init__(self, attempts: int) -> None:
@@ -63,19 +73,18 @@ class SessionConflict(Exception):
 
 
 class SessionEnded(UpdateError, SessionInterrupted):
-    """A login was ended by another request while this one was moving it to a new key.
+    """Another request ended the login while this one moved it to a new key.
 
-    Raised by the save that follows ``cycle_key()``. Nothing of the login is kept under either key.
-    Unhandled, the request is answered with a 400, as any whose session was deleted while it was
-    served.
+    The save after ``cycle_key()`` raises it. Neither key has the login any more. If nobody catches
+    it, the response has status 400, as for any session that was deleted during the request.
     """
 
 
 class SessionEncodeError(TypeError):
     """A value inside the session cannot be stored.
 
-    ``path`` (str) is where it is, written as code: ``session['cart']['items'][0]``;
-    ``value_type`` (type) is what is there. The serializer's own error is the ``__cause__``.
+    ``path`` (str) is the place of the value, written as code: ``session['cart']['items'][0]``.
+    ``value_type`` (type) is the type of the value. ``__cause__`` is the serializer's own error.
     """
 
     def __init__(self, path: str, value_type: type, remedy: str) -> None:
@@ -89,3 +98,28 @@ class SessionEncodeError(TypeError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.path, self.value_type, self.remedy)
+
+
+class SessionTooLarge(ValueError):
+    """A session of ``signed_cookies`` is too large for a cookie: browsers would drop it.
+
+    ``size`` (int) is the size of its cookie, name and value, and ``limit`` (int) that of the
+    largest cookie that browsers keep, both in bytes. ``largest`` (tuple) has the largest top-level
+    keys of the session, each with the bytes that it takes before compression:
+    ``(("cart", 5210), ("seen", 310))``. The cookie of the browser stays as it was.
+    """
+
+    def __init__(self, size: int, limit: int, largest: tuple[tuple[str, int], ...]) -> None:
+        self.size = size
+        self.limit = limit
+        self.largest = largest
+        keys = ", ".join(f"{_shorten(key)!r} ({of_it:,} bytes)" for key, of_it in largest)
+        super().__init__(
+            f"The session is {size:,} bytes long as a cookie, and browsers drop cookies of more "
+            f"than {limit:,}. Before compression, its largest keys are {keys}. Keep less in it, or "
+            "choose another SESSION_ENGINE. With SESSION_COOKIE_TOO_LARGE = 'warning' the cookie "
+            "is sent all the same."
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.size, self.limit, self.largest)

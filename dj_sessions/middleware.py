@@ -1,7 +1,8 @@
-"""``SessionMiddleware``: attach the store, run, decide, commit."""
+"""``SessionMiddleware``: attach the session, get the response, decide, save."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from importlib import import_module
@@ -14,12 +15,21 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django.utils.deprecation import MiddlewareMixin
 
-from dj_sessions._http import cookies
+from dj_sessions._http import candidates, cookies, headers, passive
+from dj_sessions._http.asking import (
+    came_late,
+    has_moved,
+    has_nobody,
+    is_limited,
+    is_made_in_memory,
+    is_session,
+)
 from dj_sessions._http.cookies import CookieAttributes
 from dj_sessions._http.decision import Decision, State
 from dj_sessions._http.decision import decide as decide_by_rules
 from dj_sessions._http.error_reports import ReportFilter
 from dj_sessions._session.modes import Mode, finish, in_async, in_sync
+from dj_sessions._session.registries import current_request, registries, used
 from dj_sessions._session.twins import Twinned, replacement, twin_of
 from dj_sessions.conf import conf
 from dj_sessions.exceptions import SessionInterrupted, UpdateError
@@ -33,18 +43,19 @@ __all__ = [
     "UpdateError",
 ]
 
+logger = logging.getLogger("django.contrib.sessions")
 
-#: The status of no response, as tests have it: for a failure nothing is saved.
+#: The status of an object without one, as in tests. Nothing is saved, as after an error.
 UNANSWERED: Final = 500
 
 
 class SessionMiddleware(Twinned, DjangoSessionMiddleware):
-    """Gives each request its ``session``, and each response what that session is owed.
+    """Gives each request its ``session``; saves it and sets its cookie with the response.
 
-    Under ASGI it stays in the event loop: a session that nobody touches costs no thread hop.
-    A site that wants one thing different overrides one of the small methods: ``cookie_name``,
-    ``get_session_key``, ``cookie_attributes``, ``decide``. ``process_request`` and
-    ``process_response`` take effect in both modes.
+    To change one thing, override one small method: ``cookie_name``, ``get_session_key``,
+    ``cookie_attributes``, ``is_passive`` or ``decide``. Overrides of ``process_request`` and
+    ``process_response`` take effect in sync and in async mode. Under ASGI the middleware stays in
+    the event loop: a session that nobody touches costs no thread hop.
 
     https://docs.djangoproject.com/en/stable/ref/middleware/#module-django.contrib.sessions.middleware
     """
@@ -59,14 +70,24 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
             return self.__acall__(request)
         get_response: Callable[[HttpRequest], Any] = self.get_response
         process_request: Callable[[HttpRequest], Any] = self.process_request
-        response = process_request(request) or get_response(request)
-        return self.process_response(request, response)
+        token = current_request.set(request) if registries else None
+        try:
+            response = process_request(request) or get_response(request)
+            return self.process_response(request, response)
+        finally:
+            if token is not None:
+                current_request.reset(token)
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
         get_response: Callable[[HttpRequest], Any] = self.get_response
         process_request, process_response = map(self._half, ("process_request", "process_response"))
-        response = await process_request(request) or await get_response(request)
-        return await process_response(request, response)  # type: ignore[no-any-return]
+        token = current_request.set(request) if registries else None
+        try:
+            response = await process_request(request) or await get_response(request)
+            return await process_response(request, response)  # type: ignore[no-any-return]
+        finally:
+            if token is not None:
+                current_request.reset(token)
 
     def _half(self, name: str) -> Callable[..., Any]:
         """Return a half for the event loop: one that was replaced, as by a mock, in a thread."""
@@ -78,37 +99,55 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
     # What a site may want different
 
     def cookie_name(self, request: HttpRequest) -> str:
-        """Return the name of the session cookie; SESSION_COOKIE_NAME by default."""
+        """Return the name of the session cookie, by default SESSION_COOKIE_NAME."""
         return conf.SESSION_COOKIE_NAME
 
     def get_session_key(self, request: HttpRequest) -> str | None:
-        """Return the session key that the request brings; its cookie by default."""
+        """Return the session key of the request, by default the value of its cookie."""
         return request.COOKIES.get(self.cookie_name(request))
 
     def cookie_attributes(self, request: HttpRequest) -> CookieAttributes:
-        """Return domain, path, secure, httponly and samesite, for setting and for deleting."""
+        """Return domain, path, secure, httponly and samesite, to set and to delete the cookie.
+
+        And ``partitioned``, where the cookie is to be.
+        """
         return cookies.attributes()
 
-    def decide(self, request: HttpRequest, response: HttpResponseBase, state: State) -> Decision:
-        """Return whether to save, set the cookie, delete it, and vary on it.
+    def is_passive(self, request: HttpRequest) -> bool:
+        """Return whether the request does not count as use of its session, and so renews nothing.
 
-        Asked again if a session that was to be renewed unread turns out to be gone.
+        By default that of a view with ``@passive``, or of a path in SESSION_PASSIVE_PATHS. Asked
+        only where a session would be renewed, or is saved while there are limits.
+        """
+        return passive.is_passive(request)
+
+    def decide(self, request: HttpRequest, response: HttpResponseBase, state: State) -> Decision:
+        """Return whether to save, set the cookie, delete it, and add ``Vary: Cookie``.
+
+        Called again if the session was not read, and turns out to be gone before it is saved.
         """
         return decide_by_rules(state)
 
     # The two halves
 
     def process_request(self, request: HttpRequest) -> None:
-        """Attach a session, not yet loaded, to the request."""
+        """Attach a session to the request; the session is loaded when first needed."""
         request.exception_reporter_filter = self._report_filter  # type: ignore[assignment]
-        request.session = self.SessionStore(self.get_session_key(request))
+        key = self.get_session_key(request)
+        request.session = session = self.SessionStore(key)
+        # More pairs than names: some cookie comes twice, and Django has kept the last of it.
+        header = getattr(request, "META", {}).get("HTTP_COOKIE", "")
+        if header.count(";") >= len(request.COOKIES) > 0:
+            others = candidates.others(request, self.cookie_name(request), key)
+            if others and hasattr(session, "_offer_keys"):
+                session._offer_keys(others)
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """Save the session and write its cookie as ``decide()`` says.
 
         Raises SessionInterrupted if the session was deleted while the request was served.
         """
-        if not _is_session(getattr(request, "session", None)):
+        if not is_session(getattr(request, "session", None)):
             return response
         decision = self._decide(request, response)
         if decision.save or decision.set_cookie:
@@ -116,28 +155,33 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
         session: Any = request.session
         if getattr(session, "_is_unsettled", False):
             session._settle()
+        if registries:
+            finish(used(in_sync, request, self.is_passive))
         return self._announce(request, response, decision)
 
     @twin_of(process_request)
     async def aprocess_request(self, request: HttpRequest) -> None:
-        if _is_made_in_memory(self.SessionStore):
+        if is_made_in_memory(self.SessionStore):
             self.process_request(request)
         else:
             await sync_to_async(self.process_request)(request)
 
     @twin_of(process_response)
     async def aprocess_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        if not _is_session(getattr(request, "session", None)):
+        if not is_session(getattr(request, "session", None)):
             return response
         decision = self._decide(request, response)
         if decision.save or decision.set_cookie:
             if _is_at_home_in_the_loop(request.session):
                 decision = await self._commit(in_async, request, response, decision)
             else:  # one hop for all that a store's overrides may look up on the way
-                decision = await _commit_in_thread(self, request, response, decision)
+                committing = self._commit(in_sync, request, response, decision)
+                decision = await sync_to_async(finish)(committing)
         session: Any = request.session
         if getattr(session, "_is_unsettled", False):
             await session._asettle()
+        if registries:
+            await used(in_async, request, self.is_passive)
         return self._announce(request, response, decision)
 
     def _decide(self, request: HttpRequest, response: HttpResponse) -> Decision:
@@ -158,13 +202,15 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
             await self._lasts_until_close(mode, session)
             if session.is_empty() != was_empty:
                 decision = self._decide(request, response)
-        if _came_late(session):
+        if came_late(session):
             decision = replace(decision, save=False, set_cookie=False)
-        if decision.save and not await self._save(mode, session):
-            is_over = self._has_cookie(request) and not _has_moved(session)
-            decision = replace(decision, set_cookie=False, delete_cookie=is_over)
+        if decision.save:
+            saved = await self._save(mode, session)
+            is_over = saved is None and self._has_cookie(request) and not has_moved(session)
+            if not saved:
+                decision = replace(decision, set_cookie=False, delete_cookie=is_over)
         # The request that has moved the session brings the cookie, and nobody else learns the key.
-        if decision.set_cookie and not _has_moved(session):
+        if decision.set_cookie and not has_moved(session):
             await self._set_cookie(mode, request, response, session)
         return decision
 
@@ -179,33 +225,54 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
             patch_vary_headers(response, ("Cookie",))
         elif decision.vary:
             response.headers["Vary"] = "Cookie"
+        if decision.clear_site_data:
+            headers.clear_site_data(response)
         return response
 
     def _state(self, request: HttpRequest, response: HttpResponse, session: Any) -> State:
+        accessed, every = session.accessed, conf.SESSION_SAVE_EVERY_REQUEST
+        limited = accessed and is_limited(session)
+        is_passive = (limited or every) and self.is_passive(request)
+        if limited:
+            session._is_passive = is_passive
         return State(
-            accessed=session.accessed,
+            accessed=accessed,
             modified=session.modified,
             empty=session.is_empty(),
             has_cookie=self._has_cookie(request),
-            save_every_request=conf.SESSION_SAVE_EVERY_REQUEST,
+            save_every_request=every,
             status=getattr(response, "status_code", UNANSWERED),
-            moved=_has_moved(session),
+            moved=has_moved(session),
+            passive=is_passive,
+            renewal_due=limited and session._is_renewal_due(),
+            ended=getattr(session, "_was_flushed", False) is True and has_nobody(session),
         )
 
     def _has_cookie(self, request: HttpRequest) -> bool:
         return self.cookie_name(request) in request.COOKIES
 
-    async def _save(self, mode: Mode, session: Any) -> bool:
-        """Save the session; return whether there still was one to renew."""
+    async def _save(self, mode: Mode, session: Any) -> bool | None:
+        """Save the session; return whether it was saved, None if there is none to renew."""
+        if limited := is_limited(session):
+            session._only_renews = not session.modified and session._is_renewal_due()
         try:
             session.save() if mode is in_sync else await session.asave()
         except UpdateError as error:
             if not session.modified:
-                return False
+                return None
             raise SessionInterrupted(
                 "The request's session was deleted before the request completed. The user may "
                 "have logged out in a concurrent request, for example."
             ) from error
+        except Exception as error:
+            if session.modified or not limited:
+                raise
+            # The page needs no renewal, and the next request tries again.
+            logger.warning("A session could not be renewed: %s", type(error).__name__)
+            return False
+        finally:
+            if limited:  # the body of the response may go on and save
+                session._only_renews = False
         return True
 
     async def _set_cookie(
@@ -215,6 +282,8 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
             age = None
         else:
             age = session.get_expiry_age() if mode is in_sync else await session.aget_expiry_age()
+            if is_limited(session):
+                age = session._limited_age(age)
         name, attributes = self.cookie_name(request), self.cookie_attributes(request)
         cookies.write(response, name, session.session_key, attributes, age)
 
@@ -224,40 +293,8 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
         return bool(await session.aget_expire_at_browser_close())
 
 
-def _is_session(session: Any) -> bool:
-    """Return whether ``request.session`` is one, and not removed or replaced by something else."""
-    return hasattr(session, "accessed")
-
-
-def _has_moved(session: Any) -> bool:
-    """Return whether another request has given the session another key meanwhile."""
-    return getattr(session, "_was_moved", False) is True
-
-
-def _came_late(session: Any) -> bool:
-    """Return whether a new session would take the place of one whose key has just changed."""
-    ask = getattr(session, "_came_late", None)
-    return ask is not None and ask() is True
-
-
-def _is_made_in_memory(store: Any) -> bool:
-    """Return whether making a session is Django's or our own work, which asks no store."""
-    made_by = str(getattr(store.__init__, "__module__", ""))
-    return made_by.startswith(("dj_sessions.", "django.contrib.sessions."))
-
-
 def _is_at_home_in_the_loop(session: Any) -> bool:
     """Return whether the async methods of ``session`` are to be called one by one."""
     if isinstance(session, Twinned):
         return session._is_awaited or not session._blocks
     return type(session).save is SessionBase.save  # it has async methods alone
-
-
-@sync_to_async
-def _commit_in_thread(
-    middleware: SessionMiddleware,
-    request: HttpRequest,
-    response: HttpResponse,
-    decision: Decision,
-) -> Decision:
-    return finish(middleware._commit(in_sync, request, response, decision))

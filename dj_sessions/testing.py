@@ -1,22 +1,26 @@
-"""What a storage promises, as tests: for storages written elsewhere, and for those here.
+"""Tests of what a storage promises. They run on your own storage as on those of this package.
 
-``StorageContract`` is a plain class, without pytest. Derive from it and say how to make a storage::
+Derive from ``StorageContract``, a plain class without pytest, and return your storage::
 
     class TestMemoryStorage(StorageContract):
         def make_storage(self):
             return MemoryStorage()
 
-pytest runs this as it is; for unittest derive from ``unittest.TestCase``, too. The same methods of
-``AsyncStorageContract`` test the async twins.
+pytest runs this class as it is. For unittest, derive from ``unittest.TestCase``, too. Derive from
+``AsyncStorageContract`` in the same way to test the async twins.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from threading import Barrier
+from time import sleep
+from types import FrameType
 from typing import Any, ClassVar, Final
 from unittest import SkipTest
 
@@ -32,28 +36,32 @@ __all__ = ["AsyncStorageContract", "StorageContract"]
 
 #: Seconds.
 HOUR: Final = 3600
-#: Batches after which nothing that has ended may be left.
+#: Batches after which no expired session may be left.
 PATIENCE: Final = 1000
+#: Seconds for which a thread lets others go first.
+PAUSE: Final = 0.002
+#: How often threads meet in a test.
+ROUNDS: Final = 3
 
 
 class StorageContract:
-    """The promises of a storage's sync methods; each test has keys of its own."""
+    """Tests of a storage's sync methods. Each test uses keys of its own."""
 
-    #: How many threads try the same at a time; 0 where each would see a store of its own, as
-    #: inside a ``TestCase`` of Django's, which is one transaction.
+    #: How many threads make the same call at the same time; 0 leaves those tests out. Set 0 where
+    #: each thread would see its own store, as in Django's ``TestCase``, which is one transaction.
     threads: ClassVar[int] = 8
 
     def make_storage(self) -> Storage:
-        """Return a storage; all of them over the same store."""
+        """Return a new storage object. All of them must use the same store."""
         raise NotImplementedError("Return a storage from make_storage().")
 
     def make_record(self, key: str, data: dict[str, Any], age: int) -> Record:
-        """Return a record of ``data`` to be stored under ``key``, which ends in ``age`` seconds."""
+        """Return a record of ``data`` to store under ``key``. It expires in ``age`` seconds."""
         modified = timezone.now()
         return Record(json.dumps(data), modified + timedelta(seconds=age), modified)
 
     def data_of(self, record: Record) -> Any:
-        """Return the data of a record that was made or read."""
+        """Return the data of a record that ``make_record()`` or the storage returned."""
         return json.loads(record.payload)
 
     def do(self, storage: Storage, method: str, *args: Any) -> Any:
@@ -151,17 +159,23 @@ class StorageContract:
         _expect(not self.do(storage, "holds", key), "holds() finds no session after move()")
         replaced = self.do(storage, "replace", key, first, None)
         _expect(replaced is False, "replace() finds no session after move()")
+        for expected in (second, None):
+            removed = self.do(storage, "remove", key, expected)
+            _expect(removed is False, "remove() finds no session after move()")
 
     def test_what_has_ended_is_not_read_and_not_brought_back(self) -> None:
         key = _keys.new_key()
         storage, record = self.make_storage(), self.make_record(key, {"n": 1}, -HOUR)
         self.do(storage, "insert", key, record)
-        found = self.do(storage, "read", key)
-        # Of some only the data tells when they end: the session looks at it.
-        is_told = found is None or (found.expiry is None and found.modified is not None)
-        _expect(is_told, f"read() gives nothing that has ended: {found}")
+        self._expect_over(key)
         replaced = self.do(storage, "replace", key, record, None)
         _expect(replaced is False, "replace() finds nothing that has ended")
+
+    def test_what_was_replaced_ends_when_the_new_record_says(self) -> None:
+        key, first = self._inserted({"n": 1})
+        storage, over = self.make_storage(), self.make_record(key, {"n": 2}, -HOUR)
+        self.do(storage, "replace", key, over, first)
+        self._expect_over(key)
 
     def test_purge_removes_what_has_ended_and_nothing_else(self) -> None:
         storage = self.make_storage()
@@ -182,20 +196,22 @@ class StorageContract:
         self._expect_kept(live, record)
 
     def test_of_several_inserts_at_a_time_one_counts(self) -> None:
-        key = _keys.new_key()
-        records = [self.make_record(key, {"n": n}, HOUR) for n in range(self.threads)]
-        inserted = self._at_a_time("insert", [(key, record) for record in records])
-        _expect(sum(inserted) == 1, f"one insert() returns True: {inserted}")
-        self._expect_kept(key, records[inserted.index(True)])
+        for _ in range(ROUNDS):
+            key = _keys.new_key()
+            records = [self.make_record(key, {"n": n}, HOUR) for n in range(self.threads)]
+            inserted = self._at_a_time("insert", [(key, record) for record in records])
+            _expect(sum(inserted) == 1, f"one insert() returns True: {inserted}")
+            self._expect_kept(key, records[inserted.index(True)])
 
     def test_of_several_replaces_at_a_time_one_counts(self) -> None:
         if not self.make_storage().atomic_replace:
             raise SkipTest("It does not say that it compares and writes in one step.")
-        key, first = self._inserted({})
-        records = [self.make_record(key, {"n": n}, HOUR) for n in range(self.threads)]
-        replaced = self._at_a_time("replace", [(key, record, first) for record in records])
-        _expect(sum(replaced) == 1, f"one replace() returns True: {replaced}")
-        self._expect_kept(key, records[replaced.index(True)])
+        for _ in range(ROUNDS):
+            key, first = self._inserted({})
+            records = [self.make_record(key, {"n": n}, HOUR) for n in range(self.threads)]
+            replaced = self._at_a_time("replace", [(key, record, first) for record in records])
+            _expect(sum(replaced) == 1, f"one replace() returns True: {replaced}")
+            self._expect_kept(key, records[replaced.index(True)])
 
     # What the tests have in common
 
@@ -213,6 +229,12 @@ class StorageContract:
             _expect(same, f"{method}() gives what was stored last: {found}")
         _expect(self.do(self.make_storage(), "holds", key) is True, "holds() returns True")
 
+    def _expect_over(self, key: str) -> None:
+        found = self.do(self.make_storage(), "read", key)
+        # Of some only the data tells when they end: the session looks at it.
+        is_told = found is None or (found.expiry is None and found.modified is not None)
+        _expect(is_told, f"read() gives nothing that has ended: {found}")
+
     def _expect_nothing(self, key: str) -> None:
         for method in ("read", "read_latest"):
             found = self.do(self.make_storage(), method, key)
@@ -223,7 +245,7 @@ class StorageContract:
         """Return what each call returns, with all of them made at the same time."""
         if not calls:
             raise SkipTest("Its threads are 0.")
-        barrier = Barrier(len(calls))
+        barrier, modules = Barrier(len(calls)), _modules_of(self.make_storage())
         do: Callable[..., Any] = self.do
 
         def call(arguments: tuple[Any, ...]) -> bool:
@@ -235,16 +257,40 @@ class StorageContract:
                 connections.close_all()
                 caches.close_all()
 
-        with ThreadPoolExecutor(len(calls)) as pool:
+        with _pausing_in(modules), ThreadPoolExecutor(len(calls)) as pool:
             return list(pool.map(call, calls))
 
 
 class AsyncStorageContract(StorageContract):
-    """The same promises of the async twins."""
+    """The same tests of a storage's async twins."""
 
     def do(self, storage: Storage, method: str, *args: Any) -> Any:
         """Await the async twin of a method."""
         return async_to_sync(getattr(storage, f"a{method}"))(*args)
+
+
+def _modules_of(storage: Storage) -> set[str]:
+    return {kind.__module__ for kind in type(storage).__mro__ if issubclass(kind, Storage)}
+
+
+@contextmanager
+def _pausing_in(modules: set[str]) -> Iterator[None]:
+    """Have new threads pause at each call that code of the modules makes, and after it.
+
+    What looks and then writes lets the other threads look before it writes.
+    """
+
+    def pause(frame: FrameType, event: str, arg: object) -> None:
+        callers = frame, frame.f_back
+        if any(each and each.f_globals.get("__name__") in modules for each in callers):
+            sleep(PAUSE)
+
+    before = threading.getprofile()
+    threading.setprofile(pause)
+    try:
+        yield
+    finally:
+        threading.setprofile(before)
 
 
 def _expect(is_kept: bool, promise: str) -> None:

@@ -10,8 +10,15 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import dj_sessions
 
-settings.configure(INSTALLED_APPS=["dj_sessions"])
-django.setup()  # autodoc imports the model
+settings.configure(
+    INSTALLED_APPS=[
+        "django.contrib.auth",
+        "django.contrib.contenttypes",
+        "dj_sessions",
+        "dj_sessions.user_sessions",
+    ]
+)
+django.setup()  # autodoc imports the models
 
 project = "dj_sessions"
 project_copyright = "the dj_sessions team"

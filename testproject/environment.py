@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,8 @@ FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no":
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be shown."""
-    return re.sub(r"//.*@", "//***@", url)
+    """What may be shown of a URL that is not understood: who knows where its password is."""
+    return re.sub("[:@].*", ":\u2026", url, flags=re.DOTALL)
 
 
 def refused(name: str, value: str, accepted: Collection[str]) -> ImproperlyConfigured:
@@ -74,6 +75,14 @@ def flag(name: str, default: str) -> bool:
     return FLAGS[choice(name, FLAGS, default)]
 
 
+def seconds(name: str) -> int | None:
+    """A number of seconds, None where the environment has none."""
+    value = os.environ.get(name)
+    if value and not (value.isascii() and value.isdigit() and int(value) > 0):
+        raise refused(name, value, ("a number of seconds",))
+    return int(value) if value else None
+
+
 def words(name: str) -> list[str]:
     return [word.strip() for word in os.environ.get(name, "").split(",") if word.strip()]
 
@@ -83,7 +92,7 @@ def database(url: str) -> dict[str, Any]:
     parts = _split(url)
     backend = DATABASE_BACKENDS.get(parts.scheme) if parts else None
     file_on_a_host = backend == DATABASE_BACKENDS["sqlite"] and parts and parts.netloc
-    if not parts or not backend or not parts.path[1:] or parts.query or file_on_a_host:
+    if not parts or not backend or not parts.path[1:] or file_on_a_host:
         raise refused("DATABASE_URL", url, DATABASE_FORMS)
     if backend == DATABASE_BACKENDS["mariadb"]:
         _provide_mysqldb()
@@ -108,32 +117,40 @@ def cache(url: str) -> dict[str, Any]:
     for scheme, module in CACHE_CLIENTS.items():
         if parts.scheme.startswith(scheme):
             _need("CACHE_URL", scheme, module.replace("_", "-"), module)
-    location = url.removeprefix("django-")
     if parts.scheme == "locmem":
-        location = ""
-    elif parts.scheme == "memcached":
-        location = f"{parts.hostname}:{parts.port or 11211}"
-    return {"BACKEND": backend, "LOCATION": location}
+        return {"BACKEND": backend, "LOCATION": ""}
+    if parts.scheme == "memcached":
+        return {"BACKEND": backend, "LOCATION": f"{parts.hostname}:{parts.port or 11211}"}
+    # The login goes where error reports hide it: no page shows the password of a location.
+    address = parts.netloc.rpartition("@")[2]
+    location = f"{parts.scheme.removeprefix('django-')}://{address}{parts.path}"
+    named = {"username": parts.username, "password": parts.password}
+    login = {name: unquote(value) for name, value in named.items() if value}
+    options = {"CONNECTION_POOL_KWARGS": login} if "django-" in parts.scheme else login
+    return {"BACKEND": backend, "LOCATION": location, "OPTIONS": options}
 
 
 def kept(path: Path, make: Callable[[], str]) -> str:
     """The text in this file, which the first start makes and every later one finds."""
-    try:
+    with suppress(FileExistsError):
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return path.read_text()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(make())
-    return path.read_text()
+        with os.fdopen(descriptor, "w") as file:
+            file.write(make())
+    text = path.read_text().strip()
+    if not text:
+        raise ImproperlyConfigured(f"{path} is empty. Delete it: the next start makes a new one.")
+    return text
 
 
 def _split(url: str) -> SplitResult | None:
+    """The parts of a URL; None if it cannot be one, or has more than those that are read."""
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 - reading it is what validates it
     except ValueError:
         return None
-    return parts
+    # An @ after the host is that of a password with a slash in it, which must be written %2F.
+    return None if parts.query or parts.fragment or "@" in parts.path else parts
 
 
 def _need(name: str, server: str, package: str, *modules: str) -> None:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import connections, router
+from django.utils import timezone
 
 from dj_sessions.models import Session
-from testproject.environment import without_password
+from testproject.forms import EXPIRIES, LIMITS
 from testproject.middleware import LAST_WRITTEN
 
 SHOWN_CHARACTERS = 6
+UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Report:
     last_written: datetime | None
     expires: datetime
     ends_with_browser: bool
+    expiry: str
+    ends: dict[str, str]
 
 
 def report(session: SessionBase) -> Report | None:
@@ -33,16 +37,53 @@ def report(session: SessionBase) -> Report | None:
     items = sorted(session.items())
     if not items or not session.session_key:
         return None
-    last_written = _last_written(session)
+    remaining = session.get_remaining()
     return Report(
         key=_shown_key(session.session_key),
         data=[(name, _shown_value(name, value)) for name, value in items],
-        last_written=last_written,
-        expires=session.get_expiry_date(modification=last_written)
-        if last_written
-        else session.get_expiry_date(),
+        last_written=_last_written(session),
+        expires=timezone.now() + timedelta(seconds=remaining.idle),
         ends_with_browser=session.get_expire_at_browser_close(),
+        expiry=_chosen_expiry(session),
+        ends=ends(session),
     )
+
+
+def _chosen_expiry(session: SessionBase) -> str:
+    """Which of EXPIRIES the session has, if it has one of them."""
+    own = session.get("_session_expiry")
+    return next((name for name, (expiry, _) in EXPIRIES.items() if expiry == own), "")
+
+
+def ends(session: SessionBase) -> dict[str, str]:
+    """How long the session lasts from now on: if nobody uses it, and however busy it is."""
+    return {name: duration(seconds) for name, seconds in session.get_remaining()._asdict().items()}
+
+
+def duration(seconds: int | None) -> str:
+    """The seconds in words, the two largest units of them."""
+    if seconds is None:
+        return "no limit"
+    words = []
+    for size, unit in UNITS:
+        number, seconds = divmod(seconds, size)
+        if number:
+            words.append(f"{number} {unit}{'' if number == 1 else 's'}")
+    return " ".join(words[:2]) or "0 seconds"
+
+
+def chosen_limit(session: SessionBase) -> str:
+    """Which of LIMITS the session has."""
+    expiry = session.get("_session_expiry")
+    if isinstance(expiry, str):
+        return "fixed"
+    return "unused" if expiry == LIMITS["unused"][0] else "site"
+
+
+def site_limits() -> list[tuple[str, str]]:
+    """The limits that the settings set to every session."""
+    limits = ("SESSION_IDLE_AGE", "SESSION_ABSOLUTE_AGE", "SESSION_ANONYMOUS_AGE")
+    return [(name, duration(getattr(settings, name))) for name in (*limits, "SESSION_COOKIE_AGE")]
 
 
 def stores() -> list[tuple[str, str]]:
@@ -90,5 +131,5 @@ def _database() -> str:
 
 def _cache() -> str:
     entry = settings.CACHES[settings.SESSION_CACHE_ALIAS]
-    location = without_password(entry["LOCATION"]) or "the memory of this process"
+    location = entry["LOCATION"] or "the memory of this process"
     return f"{entry['BACKEND']}: {location}"

@@ -15,9 +15,30 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from testproject.forms import COLOURS, EXPIRIES, ColourForm, CommentForm, ExpiryForm
-from testproject.inspector import report, stores
+from dj_sessions.decorators import passive
+from testproject.comparisons import COMPARISONS, DJANGO, OURS
+from testproject.forms import (
+    COLOURS,
+    EXPIRIES,
+    LIMITS,
+    ColourForm,
+    CommentForm,
+    ExpiryForm,
+    LimitForm,
+)
+from testproject.inspector import chosen_limit, ends, report, site_limits, stores
 from testproject.models import Comment
+
+
+@never_cache
+def side_by_side(request: HttpRequest) -> HttpResponse:
+    chosen = request.POST.get("run")
+    compared = [
+        (comparison, comparison.run() if chosen in (comparison.name, "all") else None)
+        for comparison in COMPARISONS
+    ]
+    context = {"compared": compared, "sides": [DJANGO, OURS]}
+    return render(request, "testproject/side_by_side.html", context)
 
 
 async def visits(request: HttpRequest) -> HttpResponse:
@@ -49,13 +70,17 @@ def comment(request: HttpRequest) -> HttpResponse:
     form = CommentForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         if request.session.get("has_commented", False):
-            messages.warning(request, "You've already commented.")
+            messages.info(request, "You've already commented.")
         else:
             form.save()
             request.session["has_commented"] = True
             messages.success(request, "Thanks for your comment!")
         return redirect("comment")
-    context = {"form": form, "comments": Comment.objects.all()[:10], "source": _source(comment)}
+    context = {
+        "form": None if request.session.get("has_commented", False) else form,
+        "comments": Comment.objects.all()[:10],
+        "source": _source(comment),
+    }
     return render(request, "testproject/comment.html", context)
 
 
@@ -76,6 +101,7 @@ async def test_cookie(request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
+@passive
 def inspector(request: HttpRequest) -> HttpResponse:
     context = {"session": report(request.session), "stores": stores(), "expiries": EXPIRIES}
     return render(request, "testproject/inspector.html", context)
@@ -105,6 +131,36 @@ def forget_session(request: HttpRequest) -> HttpResponse:
     request.session.flush()
     messages.success(request, "The session and its cookie are deleted.")
     return redirect("inspector")
+
+
+@never_cache
+def limits(request: HttpRequest) -> HttpResponse:
+    context = {
+        "ends": ends(request.session),
+        "limits": LIMITS,
+        "chosen": chosen_limit(request.session),
+        "site_limits": site_limits(),
+        "source": _source(choose_limit),
+    }
+    return render(request, "testproject/limits.html", context)
+
+
+@require_POST
+def choose_limit(request: HttpRequest) -> HttpResponse:
+    form = LimitForm(request.POST)
+    if form.is_valid():
+        seconds, label = LIMITS[form.cleaned_data["limit"]]
+        request.session.set_expiry(seconds)
+        messages.success(request, f"Your session ends: {label[0].lower()}{label[1:]}.")
+    else:
+        messages.error(request, "Choose one of the limits shown.")
+    return redirect("limits")
+
+
+def session_ended(request: HttpRequest) -> HttpResponse:
+    """Where the warning leads when the session is over."""
+    messages.info(request, "Your session has ended, and you are logged out. Log in again.")
+    return redirect("login")
 
 
 class LogIn(SuccessMessageMixin, LoginView):

@@ -154,7 +154,7 @@ def _watch_redis(stack: ExitStack, seen: list[str]) -> None:
 
     def sending(original: Any, connection: Any, command: Any, *args: Any, **kwargs: Any) -> Any:
         # A new connection introduces itself from inside its first send.
-        if not quiet:
+        if not quiet and not _asks_for_servers(command):
             seen.append(str(command))
         return original(connection, command, *args, **kwargs)
 
@@ -162,6 +162,37 @@ def _watch_redis(stack: ExitStack, seen: list[str]) -> None:
         if hasattr(AbstractConnection, name):
             stack.enter_context(_around(AbstractConnection, name, quiet.during))
     stack.enter_context(_around(AbstractConnection, "send_packed_command", sending))
+    _watch_redis_in_loops(stack, seen)
+
+
+def _watch_redis_in_loops(stack: ExitStack, seen: list[str]) -> None:
+    from redis.asyncio.connection import AbstractConnection
+
+    connecting: list[Any] = []  # tasks of one thread take turns, so the connections are noted
+
+    async def connect(original: Any, connection: Any, *args: Any, **kwargs: Any) -> Any:
+        connecting.append(connection)
+        try:
+            return await original(connection, *args, **kwargs)
+        finally:
+            connecting.remove(connection)
+
+    async def sending(original: Any, connection: Any, *args: Any, **kwargs: Any) -> Any:
+        if connection not in connecting and not _asks_for_servers(args[0]):
+            seen.append(str(args[0]))
+        return await original(connection, *args, **kwargs)
+
+    for name in ("connect", "connect_check_health"):
+        if hasattr(AbstractConnection, name):
+            stack.enter_context(_around(AbstractConnection, name, connect))
+    stack.enter_context(_around(AbstractConnection, "send_packed_command", sending))
+
+
+def _asks_for_servers(command: Any) -> bool:
+    """Whether a new client asks Sentinel or a cluster where its servers are."""
+    packed = b"".join(command) if isinstance(command, list | tuple) else bytes(command)
+    word = packed.partition(b"\r\n")[2].partition(b"\r\n")[2].partition(b"\r\n")[0]
+    return word in (b"SENTINEL", b"CLUSTER", b"COMMAND")
 
 
 def _watch_memcached(stack: ExitStack, seen: list[str]) -> None:

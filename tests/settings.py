@@ -29,6 +29,9 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
 ]
+if SESSIONS_ROOT == "dj_sessions":
+    # Its table; its registry is told in tests that ask for it, or of all sessions: see conftest.py.
+    INSTALLED_APPS.append("dj_sessions.user_sessions")
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     f"{SESSIONS_ROOT}.middleware.SessionMiddleware",
@@ -67,7 +70,10 @@ DATABASES = {
     "replica": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": RUN.directory / "unused-replica.sqlite3",
-        "TEST": {"NAME": str(RUN.directory / f"{RUN.database_name}-replica.sqlite3")},
+        "TEST": {
+            "NAME": str(RUN.directory / f"{RUN.database_name}-replica.sqlite3"),
+            "DEPENDENCIES": [],
+        },
     },
 }
 DATABASE_ROUTERS = ["tests.router.Router"]
@@ -82,7 +88,8 @@ def _server_database(engine: str, service: services.Service, **options: object) 
         "USER": service.user,
         "PASSWORD": service.password,
         "OPTIONS": options,
-        "TEST": {"NAME": RUN.database_name},
+        # Each is made alone, when a test needs it.
+        "TEST": {"NAME": RUN.database_name, "DEPENDENCIES": []},
     }
 
 
@@ -122,3 +129,28 @@ if service := RUN.services["memcached"]:
     }
 for _configuration in CACHES.values():
     _configuration["KEY_PREFIX"] = KEY_PREFIX
+
+# What is on beside the defaults, as in SESSIONS_WITH=limits,encryption
+WITH = {name for name in os.environ.get("SESSIONS_WITH", "").split(",") if name}
+if unknown := WITH - {
+    "limits",
+    "encryption",
+    "hashed",
+    "cookie",
+    "user_sessions",
+    "metrics",
+    "redis-cluster",
+    "redis-sentinel",
+}:
+    raise ValueError(f"SESSIONS_WITH names {', '.join(sorted(unknown))}, which nobody knows")
+# Encryption, hashed keys and the list of users' sessions are on in tests/contract alone: see its
+# conftest.py.
+if "limits" in WITH:
+    # Longer than any test has a session last, so that what the limits add is all that differs.
+    SESSION_IDLE_AGE = SESSION_ABSOLUTE_AGE = SESSION_ANONYMOUS_AGE = 10**9
+if "metrics" in WITH:
+    SESSION_METRICS = ["prometheus", "opentelemetry"]
+if "cookie" in WITH:
+    SESSION_COOKIE_PARTITIONED = SESSION_COOKIE_NO_STORE = True
+    SESSION_COOKIE_ALSO_EXPIRE = [{"domain": ".example.com"}]
+    SESSION_CLEAR_SITE_DATA = ["cookies", "storage"]

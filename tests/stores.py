@@ -12,6 +12,8 @@ from django.conf import settings
 from django.core.cache import caches
 from django.db import connections
 
+from dj_sessions._keys import FORMS
+from dj_sessions.conf import key_forms
 from tests import services
 
 # The store's word for a database or cache -> the alias in settings, and the server it needs.
@@ -42,9 +44,24 @@ class Case:
         return self.engine != "signed_cookies"
 
     @property
+    def is_native(self) -> bool:
+        """Whether its async methods do their I/O in the event loop, without a thread."""
+        return self.engine == "redis"
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether sessions are in two places."""
+        return self.engine == "moving"
+
+    @property
+    def needs_redis(self) -> bool:
+        """Whether the engine itself talks to Redis."""
+        return self.engine in ("redis", "moving")
+
+    @property
     def missing(self) -> str:
         """Why this store cannot be had here, or the empty string."""
-        words = filter(None, (self.database, self.cache))
+        words = filter(None, (self.database, self.cache, "redis" if self.needs_redis else None))
         needed = {SERVERS.get(word, word) for word in words} - {None}
         found = [services.run().services[name] for name in sorted(needed)]
         return "; ".join(str(service) for service in found if not service)
@@ -63,8 +80,12 @@ CASES = (
     Case("cached_db", "postgres", "django_redis"),
     Case("cached_db", "mariadb", "memcached"),
     Case("file"),
+    Case("redis"),
     Case("signed_cookies"),
 )
+
+#: The rows of SQLite, from which sessions move to Redis: the contract holds meanwhile as well.
+MOVING = Case("moving")
 
 
 @dataclass(frozen=True)
@@ -80,7 +101,7 @@ class Store:
 
     @property
     def kind(self) -> str:
-        """The engine's name: db, cache, cached_db, file or signed_cookies."""
+        """The engine's name: db, cache, cached_db, file, redis, signed_cookies or moving."""
         return self.case.engine
 
     @property
@@ -90,6 +111,15 @@ class Store:
     @property
     def server_side(self) -> bool:
         return self.case.server_side
+
+    @property
+    def is_native(self) -> bool:
+        return self.case.is_native
+
+    @property
+    def hops(self) -> int:
+        """How many thread hops an async operation takes that does I/O."""
+        return int(self.server_side and not self.is_native)
 
     @property
     def database(self) -> str:
@@ -127,3 +157,8 @@ def in_thread(function: Any, *args: Any) -> Any:
 
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(call).result()
+
+
+def stored_name(key: str) -> str:
+    """The form of a session key in which the store has it, as the settings say."""
+    return FORMS[key_forms()[0]](key)

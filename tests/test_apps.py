@@ -59,8 +59,8 @@ def test_a_site_with_both_apps_does_not_start_and_says_why(turn):
 
 
 def test_the_apps_of_others_are_not_taken_for_django_s():
-    with modify_settings(INSTALLED_APPS={"append": "django.contrib.sites"}):
-        assert apps.is_installed("django.contrib.sites")
+    with modify_settings(INSTALLED_APPS={"append": "django.contrib.sitemaps"}):
+        assert apps.is_installed("django.contrib.sitemaps")
 
 
 # The database

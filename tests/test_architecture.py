@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import re
 import sys
 import threading
 from contextlib import contextmanager, suppress
@@ -22,45 +23,100 @@ from django.test import RequestFactory, override_settings
 from django.utils import timezone
 
 import dj_sessions
-from dj_sessions import middleware
+from dj_sessions import _session, middleware
 from dj_sessions.backends import cache
+from dj_sessions.backends.stored import StoredSession
 from dj_sessions.models import Session
+from tests import redis_servers
 from tests.fresh import run
 from tests.middleware.api import ATTRIBUTES, TABLE, TWINS
 
 PACKAGE = Path(dj_sessions.__file__).parent
 
+# Where every room may tell what it has done
+RECORDED = ("_metrics.instruments", "_metrics.recording")
 # Each room, in order, and which rooms it may import
 ROOMS = {
     "": (),
     "exceptions": (),
-    "serializers": (),
     "signals": (),
-    "conf": (),
+    "_keys": (),
+    "_defaults": (),
+    "conf": ("_defaults", "_keys"),
+    "privacy": ("conf",),
     "_alias": (),
     "_translations": (),
-    "_keys": (),
     "_codec*": ("exceptions", "_codec*"),
-    "base_session": ("_codec.forwards", "_keys", "_translations"),
-    "storage*": ("conf", "_keys", "_codec*", "base_session", "storage*"),
+    "serializers": ("conf", "_codec*"),
+    "_metrics": (),
+    "_metrics.instruments": (),
+    "_metrics.recording": ("_codec.log_rate", "_metrics.instruments"),
+    "base_session": ("_codec.forwards", "_keys", "_translations", "conf"),
+    "storage*": (
+        *("conf", "exceptions", "_keys", "_codec*", "base_session", *RECORDED),
+        "storage*",
+    ),
     "_session*": (
         *("conf", "exceptions", "signals", "_keys", "_codec*", "storage", "storage.base"),
-        "_session*",
+        *("_session*", *RECORDED),
     ),
     "backends*": (
         *("conf", "exceptions", "signals", "_keys", "_codec*", "_session*", "storage*"),
-        "backends*",
+        *("backends*", *RECORDED),
     ),
+    "_metrics.expected": (
+        *("conf", "signals", "_session", "storage.copies", *RECORDED),
+        *("_session.counting", "storage.copies.counted", "backends.cached_db", "backends.moving"),
+    ),
+    "_metrics.prometheus": ("_metrics.expected", "_metrics.instruments"),
+    "_metrics.opentelemetry": ("", "_metrics.expected", "_metrics.instruments"),
+    "_metrics.switch": ("_codec.payloads", "conf", "signals", *RECORDED),
     "testing": ("storage", "_keys"),
     "_http*": ("conf", "_keys", "_http*"),
-    "checks*": ("conf", "serializers", "_http.cookie_values", "storage*", "checks*"),
+    "registry": ("_session.modes", "_session.registries"),
+    "security_log": (
+        *("conf", "privacy", "signals", "registry", "_keys"),
+        *("_codec.payloads", "_codec.log_rate"),
+    ),
+    "checks*": (
+        *("conf", "_keys", "serializers", "_http.cookie_values", "storage*"),
+        *("backends.stored", "backends.moving", "security_log", "_metrics.switch", "checks*"),
+    ),
+    "_health*": (
+        *("conf", "exceptions", "_keys", "_session.modes", "storage*", "backends.stored"),
+        *("checks*", "_health*"),
+    ),
+    "_statistics*": (
+        *("conf", "_codec*", "_session.limits", "_session.modes", "_session.session"),
+        *("storage", "storage.listing", "backends.stored", "_statistics*"),
+    ),
     "models": ("base_session", "backends.db"),
     "migrations*": ("models",),
-    "middleware": ("exceptions", "conf", "_http*", "_session.modes", "_session.twins"),
-    "management*": ("conf", "backends.stored", "management*"),
-    "apps": ("_alias", "_translations", "checks*", "conf"),
+    "middleware": (
+        "exceptions",
+        "conf",
+        "_http*",
+        "_session.modes",
+        "_session.registries",
+        "_session.twins",
+    ),
+    "decorators": ("_http.passive",),
+    "views": ("conf", "decorators", "exceptions", "_health*"),
+    "urls": ("views",),
+    "admin": ("_keys",),
+    "templatetags*": ("conf", "_statistics.panel", "_statistics.summary"),
+    "management*": (
+        *("conf", "registry", "backends.stored", "storage", "storage.listing", "storage.record"),
+        *("_health*", "_statistics*", "management*"),
+    ),
+    "apps": ("_alias", "_translations", "checks*", "conf", "security_log", "_metrics.switch"),
+    # An app of its own: public names, and what the public id of a key is.
+    "user_sessions*": (
+        *("_keys", "conf", "exceptions", "management*", "privacy", "registry", "signals"),
+        "user_sessions*",
+    ),
 }
-ENGINES = ("db", "cache", "cached_db", "file", "signed_cookies")
+ENGINES = ("db", "cache", "cached_db", "file", "redis", "signed_cookies")
 
 LONGEST_MODULE = 300
 LONGEST_BODY = 35
@@ -129,15 +185,28 @@ def test_no_backend_imports_an_engine_but_cached_db_the_database(name):
     assert engines == ({"backends.db"} if name == "backends.cached_db" else set())
 
 
-@pytest.mark.parametrize("name", ["_session.expiry", "_session.merge", "_http.decision"])
-def test_pure_rooms_need_the_standard_library_alone(name):
-    assert {full.split(".")[0] for full in imports(name)} <= sys.stdlib_module_names
+PURE = ("_session.expiry", "_session.limits", "_session.merge", "_http.decision")
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_pure_rooms_need_the_standard_library_and_each_other_alone(name):
+    others = {full for full in imports(name) if full.removeprefix("dj_sessions.") not in PURE}
+    assert {full.split(".")[0] for full in others} <= sys.stdlib_module_names
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_needs_django_alone(name):
     tops = {full.split(".")[0] for full in imports(name)}
-    needed = {"serializers": {"orjson"}, "storage.caches.redis_pool": {"redis"}}
+    redis_itself = ("batches", "clients", "errors", "server", "steps", "tracing")
+    needed = {f"storage.redis.{module}": {"redis"} for module in redis_itself}
+    needed |= {
+        "serializers": {"orjson"},
+        "_codec._cryptography": {"cryptography"},
+        "user_sessions.user_agents": {"ua_parser"},
+        "storage.caches.redis_pool": {"redis"},
+        "_metrics.prometheus": {"prometheus_client"},
+        "_metrics.opentelemetry": {"opentelemetry"},
+    }
     optional = needed.get(name, set())
     assert tops - sys.stdlib_module_names <= {"django", "asgiref", "dj_sessions"} | optional
 
@@ -209,9 +278,14 @@ def public_methods(key, cls):
     """The methods of a class, also of its bases in this package."""
     for name in dir(cls):
         value = inspect.getattr_static(cls, name)
-        is_ours = definer(cls, name).startswith("dj_sessions")
+        is_ours = definer(cls, name).startswith("dj_sessions") and not is_generated(value)
         if is_ours and not name.startswith(("_", "test_")) and isinstance(value, METHODS):
             yield f"{key}.{name}", getattr(cls, name)
+
+
+def is_generated(value):
+    """Whether Django has made a property of a class, as it makes `media` of an admin's."""
+    return isinstance(value, property) and value.fget.__module__.startswith("django.")
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if MODULES[name].stat().st_size])
@@ -219,13 +293,20 @@ def test_a_module_says_what_it_is_for(name):
     assert ast.get_docstring(TREES[name])
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if not name.startswith("migrations.")])
+def test_the_room_of_sessions_names_its_classes_from_the_first_to_the_last():
+    home = f"{_session.__name__}."
+    built = [cls.__module__ for cls in reversed(StoredSession.__mro__)]
+    classes = [module.removeprefix(home) for module in built if module.startswith(home)]
+    assert re.findall(r"^- ``(\w+)``", _session.__doc__, re.MULTILINE) == classes
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if ".migrations." not in f".{name}"])
 def test_everything_public_is_documented(name):
     undocumented = [key for key, thing in public_things(name) if not inspect.getdoc(thing)]
     assert undocumented == []
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if not name.startswith("migrations.")])
+@pytest.mark.parametrize("name", [name for name in MODULES if ".migrations." not in f".{name}"])
 def test_what_a_module_exports_exists_in_order(name):
     module = importlib.import_module(f"dj_sessions.{name}".rstrip("."))
     exported = getattr(module, "__all__", [])
@@ -238,7 +319,7 @@ def test_what_a_module_exports_exists_in_order(name):
 
 CLASSES = [
     ("backends.base", "SessionBase"),
-    *((f"backends.{engine}", "SessionStore") for engine in ENGINES),
+    *((f"backends.{engine}", "SessionStore") for engine in ENGINES if engine != "redis"),
     ("middleware", "SessionMiddleware"),
     ("base_session", "AbstractBaseSession"),
     ("base_session", "BaseSessionManager"),
@@ -351,9 +432,10 @@ def answer(mode, request, deed, status):
 @pytest.mark.usefixtures("databases", "fresh_caches")
 def test_no_function_of_django_s_sessions_runs(engine, mode, tmp_path):
     name = f"dj_sessions.backends.{engine}"
+    redis = {"URL": redis_servers.needed(redis_servers.plain)} if engine == "redis" else None
     store_class = importlib.import_module(name).SessionStore
     with (
-        override_settings(SESSION_ENGINE=name, SESSION_FILE_PATH=tmp_path),
+        override_settings(SESSION_ENGINE=name, SESSION_FILE_PATH=tmp_path, SESSION_REDIS=redis),
         functions_of_django_sessions() as seen,
     ):
         use_everything(store_class, mode)

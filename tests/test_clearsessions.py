@@ -220,7 +220,7 @@ def test_a_clear_expired_of_one_s_own_is_called_as_it_is(monkeypatch, base, form
     calls = []
     own = {"clear_expired": form(lambda *cls: calls.append(len(cls)))}
     with engine_of(monkeypatch, base, **own):
-        assert clear() == "Session engine 'own_engine' has cleared by itself.\n"
+        assert clear() == "Called clear_expired() of session engine 'own_engine'.\n"
     assert len(calls) == 1
 
 
@@ -248,7 +248,7 @@ def test_a_store_over_a_storage_of_five_methods_is_cleared_in_batches(monkeypatc
     with engine_of(monkeypatch, stored.SessionStore, **own):
         assert clear("--batch-size=4") == "Removed 9 expired sessions.\n"
         assert sizes == [4, 4, 4]
-        with pytest.raises(CommandError, match=r"cannot count what has expired.*--dry-run"):
+        with pytest.raises(CommandError, match=r"cannot count expired sessions.*--dry-run"):
             clear("--dry-run")
 
 
@@ -353,6 +353,14 @@ def test_a_terminal_shows_how_far_it_is(store, monkeypatch, bar):
     else:
         total = " of 5" if store.kind == "db" else ""
         assert err.getvalue() == f"\r2{total}\r4{total}\r5{total}\n"
+
+
+@pytest.mark.stores("db", "file")
+def test_a_terminal_without_tqdm_shows_no_progress_of_nothing(store, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    out, err = StringIO(), Terminal()
+    call_command("clearsessions", "--no-color", stdout=out, stderr=err)
+    assert (out.getvalue(), err.getvalue()) == ("Removed 0 expired sessions.\n", "")
 
 
 @pytest.mark.stores("db", database="sqlite")

@@ -1,4 +1,4 @@
-"""`_cookies`: the session cookie, set and expired with the same attributes."""
+"""`_http.cookies`: the session cookie, set and expired with the same attributes."""
 
 from email.utils import parsedate_to_datetime
 from itertools import product

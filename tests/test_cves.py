@@ -377,6 +377,20 @@ def test_cve_2026_6873_what_is_signed_for_another_purpose_is_no_session(store, m
             assert store.SessionStore().decode(text) == {}
 
 
+def test_rack_cve_2026_39324_what_is_not_encrypted_is_never_taken_for_it(store, mode, save, reopen):
+    """Cookies that could not be decrypted were read as ones of before the encryption."""
+    with override_settings(SESSION_SERIALIZER="dj_sessions.serializers.JSONSerializer"):
+        plain = save(_auth_user_id="1")
+    with override_settings(SESSION_SERIALIZER="dj_sessions.serializers.EncryptedJSONSerializer"):
+        assert visit(mode, lambda s: s.get("_auth_user_id"), cookie=plain).seen == [None]
+        key = save(colour="green")
+        assert visit(mode, get_colour, cookie=key).seen == ["green"]
+        with override_settings(SESSION_ENCRYPTION_KEYS=["another secret, of 32 characters"]):
+            assert visit(mode, get_colour, cookie=key).seen == [None]
+            with override_settings(SESSION_ENCRYPTION_ACCEPT_PLAIN=True):
+                assert visit(mode, get_colour, cookie=key).seen == [None]
+
+
 #: These have no twin: in the event loop they are for sessions that are loaded already.
 SYNC_ONLY = {"in", "item", "iter", "len", "del"}
 #: These raise KeyError without a session.

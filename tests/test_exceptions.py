@@ -10,7 +10,8 @@ from django.contrib.sessions.backends import base as django_base
 from dj_sessions import exceptions
 from dj_sessions.backends import base, cache, cached_db, db, file
 
-OURS = [exceptions.SessionConflict, exceptions.SessionEncodeError]
+OURS = [exceptions.SessionConflict, exceptions.SessionEncodeError, exceptions.SessionTooLarge]
+BUILT_IN = {"TypeError": TypeError, "ValueError": ValueError}
 
 
 @pytest.mark.parametrize("name", ["InvalidSessionKey", "SessionInterrupted", "SuspiciousSession"])
@@ -30,14 +31,14 @@ def test_everything_public_is_an_exception_that_the_tree_in_the_docstring_shows(
     for name in exceptions.__all__:
         assert issubclass(getattr(exceptions, name), Exception)
         assert shown.count(name) == 1
-    assert set(shown) - set(exceptions.__all__) == {"TypeError"}
+    assert set(shown) - set(exceptions.__all__) == {*BUILT_IN}
 
 
 def test_the_tree_in_the_docstring_is_the_classes_own():
     parents = [(0, Exception)]
     for indent, name in re.findall(r"^    ([│ ]*[├└]── )(\w+)", exceptions.__doc__, re.MULTILINE):
         depth = len(indent)
-        found = getattr(exceptions, name, TypeError)
+        found = getattr(exceptions, name, None) or BUILT_IN[name]
         while parents[-1][0] >= depth:
             parents.pop()
         assert parents[-1][1] in found.__bases__, name
@@ -58,6 +59,15 @@ def test_a_conflict_says_how_often_and_that_nothing_is_stored():
     assert "Nothing of this save is stored" in str(error)
 
 
+def test_a_session_that_is_too_large_says_how_large_and_what_of_it():
+    error = exceptions.SessionTooLarge(5678, 4096, (("cart", 5210), ("seen", 310)))
+    assert (error.size, error.limit) == (5678, 4096)
+    assert error.largest == (("cart", 5210), ("seen", 310))
+    assert "5,678 bytes long as a cookie" in str(error)
+    assert "more than 4,096" in str(error)
+    assert "'cart' (5,210 bytes), 'seen' (310 bytes)" in str(error)
+
+
 def test_an_encode_error_says_where_what_and_what_to_do():
     error = exceptions.SessionEncodeError("session['a']", set, "Store a list.")
     assert error.path == "session['a']"
@@ -72,6 +82,7 @@ def test_an_encode_error_says_where_what_and_what_to_do():
     [
         exceptions.SessionConflict(8),
         exceptions.SessionEncodeError("session['a']", set, "Store a list."),
+        exceptions.SessionTooLarge(5678, 4096, (("cart", 5210), ("seen", 310))),
     ],
     ids=lambda error: type(error).__name__,
 )

@@ -1,4 +1,4 @@
-"""`_expiry`: what is stored for an expiry, and the age and the date that follow from it."""
+"""`_session.expiry`: what is stored for an expiry, and the age and the date that follow from it."""
 
 import math
 import zoneinfo
@@ -80,7 +80,7 @@ def test_a_time_outside_the_calendar_is_refused(value):
 
 @pytest.mark.parametrize("value", [math.nan, "tomorrow", ""])
 def test_what_is_no_time_is_refused(value):
-    with pytest.raises(ValueError, match=r"(the calendar|no ISO 8601 time)\. Pass a number"):
+    with pytest.raises(ValueError, match=r"(the calendar|not an ISO 8601 time)\. Pass a number"):
         rules.stored_value(value, NOW)
 
 

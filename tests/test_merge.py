@@ -1,4 +1,4 @@
-"""`_merge`: the laws of the three-way merge."""
+"""`_session.merge`: the laws of the three-way merge."""
 
 from copy import deepcopy
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dj_sessions._session.merge import merge
+from dj_sessions._session.merge import ABSENT, LOGIN, changes, merge, take_over
 
 # Without 0 and 1, which compare equal to False and True: see the last test.
 VALUES = st.recursive(
@@ -155,6 +155,69 @@ def test_a_tuple_is_the_list_that_it_was_stored_as():
     assert merged == {"rights": ["read", "write"]}
 
 
+@pytest.mark.parametrize(
+    ("one", "other"), [((1,), [1]), ([1], (1,)), ({"x": [(1,)]}, {"x": [[1]]})]
+)
+def test_a_tuple_is_no_list_where_that_counts(one, other):
+    assert changes({"a": one}, {"a": other}) == set()
+    assert changes({"a": one}, {"a": other}, tuples_are_lists=False) == {"a"}
+    assert changes({"a": one}, {"a": deepcopy(one)}, tuples_are_lists=False) == set()
+
+
 def test_what_cannot_be_pickled_is_compared_by_itself():
     merged = merge({"call": merge}, {"call": lambda: None}, {"call": merge, "visits": 1})
     assert merged["call"] is not merge
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "asked"),
+    [
+        ({"a": 2}, {"a": 3}, [("a", 1, 2, 3)]),
+        ({"a": 2}, {}, [("a", 1, 2, ABSENT)]),
+        ({}, {"a": 3}, [("a", 1, ABSENT, 3)]),
+        ({"a": 2}, {"a": 1}, []),  # we changed it alone
+        ({"a": 1}, {"a": 3}, []),  # they changed it alone
+        ({"a": 2}, {"a": 2}, []),  # to the same
+    ],
+)
+def test_who_resolves_is_asked_where_both_changed_a_key_and_differently(ours, theirs, asked):
+    calls = []
+
+    def resolve(*values):
+        calls.append(values)
+        return 4
+
+    merged = merge({"a": 1}, ours, theirs, resolve)
+    assert calls == asked
+    if asked:
+        assert merged == {"a": 4}
+        assert merge({"a": 1}, ours, theirs, lambda *values: ABSENT) == {}
+
+
+def test_nobody_is_asked_about_a_login_which_is_ours_as_a_whole():
+    base, ours, theirs = (dict.fromkeys(LOGIN, login) for login in ("before", "ours", "theirs"))
+    ours[LOGIN[1]] = "before"  # the backend is the same
+    assert merge(base, ours, theirs, pytest.fail) == ours
+
+
+def test_which_keys_we_changed_may_be_known():
+    base, ours, theirs = {"a": 1, "b": 1}, {"a": 1, "b": 2}, {"a": 3, "b": 3}
+    assert merge(base, ours, theirs, changed={"a"}) == {"a": 1, "b": 3}
+
+
+def test_what_was_changed_again_meanwhile_is_not_taken_over():
+    base = {"asked": 1, "set": 1, "gone": 1, "added": 1, "left": 1}
+    theirs = {"asked": 3, "set": 3, "gone": 3, "left": 3, "new": 3}
+    live = base | {"asked": 2}
+
+    def resolve(*values):
+        live["set"] = 4
+        del live["gone"]
+        return 5
+
+    take_over(live, base, theirs, resolve)
+    assert live == {"asked": 5, "set": 4, "left": 3, "new": 3}
+
+
+def test_no_value_is_false():
+    assert not ABSENT

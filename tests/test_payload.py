@@ -1,4 +1,4 @@
-"""`_payload`: session data to signed text and back."""
+"""`_codec.payloads`: session data to signed text and back."""
 
 import json
 import logging
@@ -313,7 +313,7 @@ def test_what_is_not_at_fault_is_never_named():
 def test_what_is_no_text_is_corrupt(thing, caplog):
     assert decode(thing) is None
     assert caplog.messages == [
-        f"Session data corrupted: it is no text but of type {type(thing).__name__}"
+        f"Session data corrupted: it is not text but of type {type(thing).__name__}"
     ]
 
 

@@ -1,5 +1,6 @@
-"""`_policy`: the whole truth table of what a response owes the session."""
+"""`_http.decision`: the whole truth table of what a response owes the session."""
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -108,3 +109,29 @@ def test_a_cookie_is_never_sent_without_vary_nor_set_and_deleted_at_once():
 def test_what_was_decided_cannot_be_changed():
     with pytest.raises(AttributeError):
         decide(STATES[0]).save = True
+
+
+def test_a_session_that_was_ended_adds_what_is_told_to_the_browser_and_nothing_else():
+    for state in STATES:
+        ended = decide(state._replace(ended=True))
+        assert ended.clear_site_data
+        assert replace(ended, clear_site_data=False) == decide(state), state
+        assert not decide(state).clear_site_data
+
+
+def test_the_cookie_of_a_session_under_a_new_key_stays_and_nothing_else_changes():
+    for state in STATES:
+        moved = decide(state._replace(moved=True))
+        assert moved == replace(decide(state), delete_cookie=False), state
+
+
+def test_a_renewal_that_is_due_is_one_that_each_request_makes():
+    for state in STATES:
+        every = state._replace(save_every_request=True)
+        assert decide(state._replace(renewal_due=True)) == decide(every), state
+
+
+def test_a_passive_request_renews_nothing_and_saves_what_was_changed():
+    for state in STATES:
+        passive = state._replace(passive=True, renewal_due=True)
+        assert decide(passive) == decide(state._replace(save_every_request=False)), state

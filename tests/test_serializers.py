@@ -77,7 +77,7 @@ def test_the_fast_serializer_does_not_write_its_text_as_the_plain_one_would_not_
 
 def test_without_orjson_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setattr(serializers, "orjson", None)
-    with pytest.raises(ImproperlyConfigured, match=r"django-dj-sessions\[fast\]"):
+    with pytest.raises(ImproperlyConfigured, match=r"needs orjson\. Install orjson"):
         serializers.FastJSONSerializer()
 
 

@@ -1,4 +1,4 @@
-"""`twins`: one body in two modes, whichever of the two twins people override."""
+"""`_session.twins`: one body in two modes, whichever of the two twins people override."""
 
 import asyncio
 import inspect

@@ -10,6 +10,7 @@ The new key is readable to whoever knows the old one, and signed by the site.
 
 from __future__ import annotations
 
+import re
 import time
 from hashlib import sha256, shake_256
 from typing import Final, NamedTuple
@@ -27,6 +28,8 @@ AGE: Final = 60
 
 SALT: Final = "dj_sessions.forward"
 
+_NAME: Final = re.compile("#[0-9a-f]{39}")
+
 
 def name(old: str) -> str:
     """Return the name under which a forward stands where the old key must not be used again.
@@ -34,6 +37,11 @@ def name(old: str) -> str:
     It is no session key, and fits the column.
     """
     return "#" + sha256(b"dj_sessions.forward" + old.encode()).hexdigest()[:39]
+
+
+def is_name(stored: str) -> bool:
+    """Return whether a stored name is one of ``name()``."""
+    return _NAME.fullmatch(stored) is not None
 
 
 class Target(NamedTuple):

@@ -74,9 +74,26 @@ def signed_at(text: str) -> int:
     return signing.b62_decode(text.rsplit(":", 2)[1])
 
 
+def number(text: str) -> int | None:
+    """Return the number that ``text`` is in base 62, None if it is none."""
+    return signing.b62_decode(text) if text.isascii() and text.isalnum() else None
+
+
 def secret() -> str | bytes:
     """Return what tags are made with now."""
     return settings.SECRET_KEY
+
+
+def secrets() -> list[str | bytes]:
+    """Return what the site signs with now, and what it signed with before."""
+    # Everybody knows an empty one.
+    return [settings.SECRET_KEY, *(key for key in settings.SECRET_KEY_FALLBACKS if key)]
+
+
+def is_signed_now(text: str, salt: str) -> bool:
+    """Return whether the key that the site signs with now has signed ``text``."""
+    value, _, signature = text.encode().rpartition(b":")
+    return hmac.compare_digest(signature, _signature(value, salt, settings.SECRET_KEY))
 
 
 def tag(content: bytes, salt: str) -> str:
@@ -100,7 +117,7 @@ def _is_signed(value: bytes, signature: bytes, salt: str) -> bool:
 def pack(data: bytes, compression: Compression = USUAL) -> bytes:
     """Return ``data`` as text in ASCII; what is compressed begins with a dot."""
     if len(data) >= compression.minimum:
-        compressed = _compress(data, compression.level)
+        compressed = compress(data, compression.level)
         if len(compressed) < len(data) - 1:
             return b"." + urlsafe_b64encode(compressed).rstrip(b"=")
     return urlsafe_b64encode(data).rstrip(b"=")
@@ -113,7 +130,7 @@ def unpack(text: bytes) -> bytes:
     return b64_decode(text)
 
 
-def _compress(data: bytes, level: int = USUAL.level) -> bytes:
+def compress(data: bytes, level: int = USUAL.level) -> bytes:
     """Return what ``zlib.compress`` would."""
     if len(data) > SMALL:
         return zlib.compress(data, level)

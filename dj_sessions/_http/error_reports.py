@@ -1,20 +1,26 @@
 """What error reports show of a request: all that Django's do, and no session key.
 
 Django hides the cookie that SESSION_COOKIE_NAME names. A middleware may answer another name, or
-take the key from elsewhere; and the variables of the traceback have the key as well.
+take the key from elsewhere; and the variables of the traceback have the key as well, those of other
+sessions, as where the list of a user's is read, and a new one whose store did not answer.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from django.http import HttpRequest
 from django.template.defaultfilters import pprint
 from django.views import debug
 
 from dj_sessions import _keys
+from dj_sessions._http import candidates
 from dj_sessions.conf import conf
+
+#: What is shaped like a key, also behind a prefix; a hash or a number in hexadecimal digits is not.
+_KEY: Final = re.compile(rf"(?<![0-9a-z])(?=[0-9a-z]{{{_keys.LENGTH}}})[0-9a-f]*+[g-z]")
 
 
 class KnowsKeys(Protocol):
@@ -46,7 +52,7 @@ class ReportFilter:
         return self._hidden(request, _sites_filter().get_safe_request_meta(request).items())
 
     def get_traceback_frame_variables(self, request: HttpRequest, tb_frame: Any) -> Any:
-        """Return the variables of a frame, without those that hold the key."""
+        """Return the variables of a frame, without those that hold a key."""
         shown = _sites_filter().get_traceback_frame_variables(request, tb_frame)
         return self._hidden(request, shown).items()
 
@@ -63,9 +69,11 @@ class ReportFilter:
     def _secrets(self, request: HttpRequest) -> set[str]:
         """Return the keys that the request brought and has; all cookies if nobody can tell."""
         try:
+            name = self._middleware.cookie_name(request)
             brought = {
                 self._middleware.get_session_key(request),
-                request.COOKIES.get(self._middleware.cookie_name(request)),
+                request.COOKIES.get(name),
+                *candidates.values_of(request, name),
             }
         except Exception:  # noqa: BLE001 # the site's; it may be what is reported
             brought = {*request.COOKIES.values()}
@@ -76,9 +84,9 @@ class ReportFilter:
 
 
 def _holds(value: Any, secrets: set[str]) -> bool:
-    """Return whether a value, as the report would show it, holds a secret."""
+    """Return whether a value, as the report would show it, holds a secret, or what may be a key."""
     shown = value if isinstance(value, str) else pprint(value)
-    return any(secret in shown for secret in secrets)
+    return any(secret in shown for secret in secrets) or _KEY.search(shown) is not None
 
 
 def _sites_filter() -> Any:

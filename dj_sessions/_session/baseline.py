@@ -79,10 +79,14 @@ class Baseline:
         """Return the keys that were assigned or deleted since ``committed``."""
         return self.assigned.union(self._saving, *(saved.assigned for saved in self._uncommitted))
 
-    def start_saving(self) -> None:
-        """Note what the save that begins has in it: another task may assign more meanwhile."""
+    def start_saving(self) -> Record | None:
+        """Note what the save that begins has in it: another task may assign more meanwhile.
+
+        Return the record that it expects to find.
+        """
         self._saving |= self.assigned
         self.assigned = set()
+        return self.latest
 
     def saved(self, record: Record, commit: Commit | None) -> None:
         """Note that ``record`` is stored, or will be with ``commit``."""

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from django.utils import timezone
 
-from dj_sessions._codec import forwards, signed_text
+from dj_sessions._codec import forwards, payloads
+from dj_sessions._metrics.recording import recorders
+from dj_sessions._session import limits, logins
 from dj_sessions._session.baseline import Baseline, LoadedData, Origin
-from dj_sessions._session.contention import Attempts, first_turn, turn_after_others
+from dj_sessions._session.blocks import is_block
+from dj_sessions._session.contention import Attempts, Turn, first_turn, turn_after_others
+from dj_sessions._session.counting import ENDED_MEANWHILE, count_merge, counted_merge
 from dj_sessions._session.merge import LOGIN, changes, take_over
 from dj_sessions._session.modes import Mode
+from dj_sessions._session.registries import before_save, dropped, registries, saved
 from dj_sessions._session.session import SessionBase
 from dj_sessions._session.twins import operation
+from dj_sessions.conf import has_limits
 from dj_sessions.exceptions import UpdateError
 from dj_sessions.storage import Record, Storage
 
 #: A key may have changed again; who is led on and on is led nowhere.
 FORWARDS: Final = 16
-
-#: Django's name for the user's id, which the session of a visitor has who is logged in.
-AUTHENTICATED: Final = LOGIN[0]
 
 
 class Found(NamedTuple):
@@ -75,6 +80,7 @@ class ComparedSession(SessionBase):
         return LoadedData(data, origin) if type(data) is dict else data
 
     def _note_loaded(self) -> None:
+        super()._note_loaded()
         if type(self._session_cache) is not LoadedData:
             self._baseline_of(self._session_cache)
         self._last_read = None
@@ -89,25 +95,55 @@ class ComparedSession(SessionBase):
         """Return what to store for ``data``."""
         raise NotImplementedError
 
+    async def _limited_record(self, mode: Mode, data: dict[str, Any]) -> Record:
+        """Return what to store for ``data`` and, beside it, for the limits."""
+        if not has_limits():
+            return await self._make_record(mode, data)
+        record = await self._make_record(mode, self._with_marks(data))
+        return self._within_limits(record)  # which an override may exceed
+
+    def _within_limits(self, record: Record) -> Record:
+        """Return ``record`` with no later end than the limits allow."""
+        if record.expiry is None:  # its data tells
+            return record
+        modified = record.modified or timezone.now()
+        return replace(record, expiry=self._limited_date(record.expiry, modified))
+
     def _decoded(self, record: Record) -> dict[str, Any] | None:
         """Return the data of ``record``, a new copy each time; None if it is corrupt."""
         raise NotImplementedError
 
     async def _is_over(self, mode: Mode, record: Record, data: dict[str, Any]) -> bool:
         """Return whether a session that was read has ended, where the data alone tells."""
-        if record.modified is None:
-            return False
-        return await self._end_of(mode, record.modified, data) <= timezone.now()
+        if has_limits() and self._is_past_limits(data, self._saved_in(record)):
+            return True
+        return record.modified is not None and await self._has_expired(mode, record.modified, data)
+
+    async def _has_expired(self, mode: Mode, modified: datetime, data: dict[str, Any]) -> bool:
+        """Return whether a session with ``data``, changed at ``modified``, is past its own end."""
+        return await self._end_of(mode, modified, data) <= timezone.now()
+
+    def _saved_in(self, record: Record) -> int | None:
+        """Return when ``record`` was saved (seconds since the epoch), None if it does not tell."""
+        return payloads.saved_at(record.remainder) if self._tells_when_saved() else None
+
+    def _saved_at(self) -> int | None:
+        record = self._baseline_of(self._session_cache).latest
+        return None if record is None else self._saved_in(record)
 
     # Saving
 
     async def _save_new(self, mode: Mode, key: str, data: dict[str, Any]) -> bool:
         """Store the session under a new key; return False if the key is taken."""
         storage = self._storage
-        record = await self._make_record(mode, data)
+        record = await self._limited_record(mode, data)
+        save = await before_save(mode, self, key, data, record, is_new=True) if registries else None
         if not await mode(storage.insert, storage.ainsert, key, record):
+            await dropped(mode, self, key)
             return False
         self._baseline = Baseline(data, key, Record(record.payload))
+        if save is not None:
+            await saved(mode, save)
         return True
 
     async def _save_over(self, mode: Mode, key: str, data: dict[str, Any]) -> None:
@@ -117,45 +153,53 @@ class ComparedSession(SessionBase):
         if turn is None:
             turn = await turn_after_others(mode, key, storage.may_wait)
         try:
-            expected, attempts = baseline.latest, None
+            attempts = None
             stored = None if turn is None else turn.stored  # by whoever had the turn before
-            if stored is not None and expected is not None and stored != expected.payload:
-                key, expected = await self._catch_up(mode, key, baseline)
-            while True:
-                baseline.start_saving()
-                record = await self._make_record(mode, data)
+            seen = baseline.latest
+            if stored is not None and seen is not None and stored != seen.payload:
+                key = await self._catch_up(mode, key, baseline)
+            while not self._is_renewed_by_others():
+                expected = baseline.start_saving()
+                record = await self._limited_record(mode, data)
+                save = await before_save(mode, self, key, data, record) if registries else None
                 if await mode(storage.replace, storage.areplace, key, record, expected):
+                    self._note_saved(baseline, record, turn)
+                    if save is not None:
+                        await saved(mode, save)
                     break
                 attempts = attempts or Attempts()
                 await attempts.failed(mode, turn)  # before reading: what was read has changed again
-                key, expected = await self._catch_up(mode, key, baseline, record)
-            baseline.saved(Record(record.payload), storage.commit)
-            if turn is not None:
-                turn.stored = record.payload
+                key = await self._catch_up(mode, key, baseline, record)
         finally:
             if turn is not None:
                 turn.leave()
 
+    def _note_saved(self, baseline: Baseline, record: Record, turn: Turn | None) -> None:
+        baseline.saved(Record(record.payload), self._storage.commit)
+        if turn is not None:
+            turn.stored = record.payload
+
     async def _catch_up(
         self, mode: Mode, key: str, baseline: Baseline, attempted: Record | None = None
-    ) -> tuple[str, Record | None]:
-        """Take over what others have stored; return the key, and the record to expect under it.
+    ) -> str:
+        """Take over what others have stored; return the key under which the session is.
 
         Raises UpdateError if the session was ended.
         """
         found = await self._current(mode, key, baseline)
         if found is None:
+            if recorders:
+                count_merge(ENDED_MEANWHILE)
             raise UpdateError("The session was deleted while it was in use.")
         if found.key != key:
             self._session_key = baseline.key = found.key
         baseline.settle()
         if baseline.committed is None:  # it replaces everything
             baseline.start_from(None)
-            return found.key, None
-        if not baseline.go_back_to(found.record.payload):
+        elif not baseline.go_back_to(found.record.payload):
             await self._merge(mode, baseline, found.data, attempted)
             baseline.start_from(found.record)
-        return found.key, found.record
+        return found.key
 
     async def _current(self, mode: Mode, key: str, baseline: Baseline | None) -> Found | None:
         """Return what is stored under ``key``, or where another request has moved it, if at all.
@@ -190,16 +234,13 @@ class ComparedSession(SessionBase):
         if record is None or record.forward is not None:
             return None if record is None else Found(key, record, None)
         data = self._decoded(record)
-        return None if await self._is_over(mode, record, data or {}) else Found(key, record, data)
+        is_gone = is_block(data) or await self._is_over(mode, record, data or {})
+        return None if is_gone else Found(key, record, data)
 
     def _has_login_of(self, baseline: Baseline | None, found: Found) -> bool:
         if baseline is None or baseline.committed is None or found.data is None:
             return False
-        # A new hash says that the password has changed, unless SECRET_KEY has.
-        names = LOGIN[:2] if signed_text.has_old_keys() else LOGIN
-        mine, theirs = self._decoded(baseline.committed) or {}, found.data
-        same = all(mine.get(name) == theirs.get(name) for name in names)
-        return same and mine.get(AUTHENTICATED) is not None
+        return logins.are_same(self._decoded(baseline.committed) or {}, found.data)
 
     async def _merge(
         self,
@@ -213,30 +254,36 @@ class ComparedSession(SessionBase):
             return
         # Of what was read: the text that it is expected to have cannot always be made again.
         data, base = baseline.data, self._decoded(baseline.committed) or {}
-        mine = baseline.changes()
-        unlike = changes(base, data) - mine
+        theirs, mine = dict(theirs), baseline.changes()
+        limits.take_marks(base)
+        marks = limits.take_marks(theirs)
+        if mine.isdisjoint(LOGIN):  # a login begins when whoever logs in says so
+            self._marks = marks
+        unlike = changes(base, data, tuples_are_lists=False) - mine
         if unlike:  # as objects perhaps: what counts is what the serializer gives back
             if attempted is None:
-                attempted = await self._make_record(mode, data)
-            mine |= unlike & changes(base, self._decoded(attempted) or {})
-        take_over(data, base, theirs, self.resolve_conflict, mine)
+                attempted = await self._limited_record(mode, data)
+            kept = self._decoded(attempted) or {}
+            mine |= unlike & changes(base, kept, tuples_are_lists=False)
+        with counted_merge(self.resolve_conflict) as resolve:
+            take_over(data, base, theirs, resolve, mine)
 
     def resolve_conflict(self, name: str, base: Any, ours: Any, theirs: Any) -> Any:
-        """Return the value of a key that this session and another request's changed apart.
+        """Return the value to save under a key that another request has changed as well.
 
         Called while saving, once for each such top-level key: ``base`` is the value as loaded,
         ``ours`` the one being saved, ``theirs`` the one that the other request has stored.
-        ``ABSENT`` stands for no value, also where it is returned. By default the later save
+        ``ABSENT`` stands for no value; return it to remove the key. By default the later save
         wins: ``ours``. It may be called again for the same key, so it must change nothing. It is
-        not asked about a login, which is one value: the later save's.
+        not called for the keys of a login: the later save's login is kept whole.
         """
         return ours
 
     @operation
     async def refresh(self, mode: Mode) -> None:
-        """Take over what others have saved since this session was loaded; keep its own changes.
+        """Load what others have saved since this session was loaded; keep its own changes.
 
-        Raises UpdateError if the session was ended meanwhile.
+        Raises UpdateError if the session has ended meanwhile.
         """
         if not hasattr(self, "_session_cache"):
             await mode(self._get_session, self._aget_session)

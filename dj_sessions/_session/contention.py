@@ -14,6 +14,9 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from functools import partial
 from typing import Any, Final
 
+from dj_sessions._metrics.instruments import CONFLICTS
+from dj_sessions._metrics.recording import record, recorders
+from dj_sessions._session.counting import GIVEN_UP, count_merge
 from dj_sessions._session.modes import Mode, in_sync, outside
 from dj_sessions.conf import conf
 from dj_sessions.exceptions import SessionConflict
@@ -43,7 +46,11 @@ class Attempts:
         if turn is not None:
             turn.signs += 1
         self._made += 1
+        if recorders:
+            record(CONFLICTS, 1)
         if time.monotonic() - self._started >= conf.SESSION_CONFLICT_TIMEOUT:
+            if recorders:
+                count_merge(GIVEN_UP)
             raise SessionConflict(self._made)
         if self._made == 1:
             return

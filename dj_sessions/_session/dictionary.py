@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django.contrib.sessions.backends.base import SessionBase
 
+from dj_sessions._session.limits import NO_MARKS, USER_ID, Marks
 from dj_sessions._session.modes import Mode
 from dj_sessions._session.twins import Twinned, after_load, operation_on_data
 
@@ -24,6 +25,8 @@ class SessionDictionary(Twinned, SessionBase):
 
     _session: dict[str, Any]
     _session_cache: dict[str, Any]
+    #: What is stored beside the data for the limits.
+    _marks: Marks = NO_MARKS
 
     def __contains__(self, key: object) -> bool:
         return key in self._session
@@ -44,6 +47,8 @@ class SessionDictionary(Twinned, SessionBase):
     def _assigned(self, *keys: str) -> None:
         """Note that ``keys`` were assigned or deleted."""
         self.modified = True
+        if USER_ID in keys:  # a login starts the session anew
+            self._marks = NO_MARKS
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._session)
@@ -58,7 +63,7 @@ class SessionDictionary(Twinned, SessionBase):
 
     @after_load
     def pop(self, key: str, default: Any = _REQUIRED) -> Any:
-        """Remove ``key`` and return its value, or ``default``; raises KeyError without one."""
+        """Remove ``key`` and return its value, or ``default``; raises KeyError without either."""
         if key in self._session:
             self._assigned(key)
         return self._session.pop(key, *(() if default is _REQUIRED else (default,)))
@@ -67,7 +72,7 @@ class SessionDictionary(Twinned, SessionBase):
     async def setdefault(  # type: ignore[override]
         self, mode: Mode, key: str, value: Any
     ) -> Any:
-        """Return the value under ``key``, after setting it to ``value`` where there is none."""
+        """Return the value under ``key``; set it to ``value`` first if there is none."""
         if await mode(self.has_key, self.ahas_key, key):
             return self._session_cache[key]
         await mode(self.__setitem__, self.aset, key, value)
@@ -103,20 +108,21 @@ class SessionDictionary(Twinned, SessionBase):
         return self._session.items()
 
     def clear(self) -> None:
-        """Remove all data, without reading it; the key stays. Replaces what is stored."""
+        """Remove all data and keep the key; the next save replaces what is stored."""
         self._session_cache = {}
+        self._marks = NO_MARKS
         self.accessed = True
         self.modified = True
 
     @operation_on_data
     async def set_test_cookie(self, mode: Mode) -> None:
-        """Set a value to look for in the next request, to learn whether cookies work."""
+        """Set a test value; ``test_cookie_worked()`` looks for it in the next request."""
         name, value = self.TEST_COOKIE_NAME, self.TEST_COOKIE_VALUE
         await mode(self.__setitem__, self.aset, name, value)
 
     @operation_on_data
     async def test_cookie_worked(self, mode: Mode) -> bool:
-        """Return whether the value of ``set_test_cookie()`` came back."""
+        """Return whether the browser sent the test cookie back."""
         value = await mode(self.get, self.aget, self.TEST_COOKIE_NAME)  # type: ignore[arg-type]
         return bool(value == self.TEST_COOKIE_VALUE)
 

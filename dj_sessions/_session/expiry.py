@@ -54,7 +54,9 @@ def _parsed(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError as error:
-        raise ValueError(f"The session expiry {text!r} is no ISO 8601 time. {_ACCEPTED}") from error
+        raise ValueError(
+            f"The session expiry {text!r} is not an ISO 8601 time. {_ACCEPTED}"
+        ) from error
 
 
 def _check_comparable(moment: datetime, now: datetime) -> None:

@@ -10,7 +10,17 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.utils.crypto import constant_time_compare
 
+from dj_sessions._codec import signed_text
+from dj_sessions._session.limits import USER_ID
 from dj_sessions._session.merge import LOGIN
+
+
+def are_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether both hold one login, and not two of the same user."""
+    # A new hash says that the password has changed, unless SECRET_KEY has.
+    names = LOGIN[:2] if signed_text.has_old_keys() else LOGIN
+    same = all(one.get(name) == other.get(name) for name in names)
+    return same and one.get(USER_ID) is not None
 
 
 def is_stale(data: Mapping[str, Any]) -> bool:

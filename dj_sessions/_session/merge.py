@@ -6,6 +6,8 @@ import pickle
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
+from dj_sessions._session.limits import USER_ID
+
 
 class _Absent:
     def __repr__(self) -> str:
@@ -19,7 +21,7 @@ class _Absent:
 ABSENT: Final = _Absent()
 
 #: What Django keeps of a login. It is one value: never one user's id beside another's hash.
-LOGIN: Final = ("_auth_user_id", "_auth_user_backend", "_auth_user_hash")
+LOGIN: Final = (USER_ID, "_auth_user_backend", "_auth_user_hash")
 
 Resolve = Callable[[str, Any, Any, Any], Any]
 
@@ -29,10 +31,16 @@ def ours_wins(key: str, base: Any, ours: Any, theirs: Any) -> Any:
     return ours
 
 
-def changes(base: Mapping[str, Any], ours: Mapping[str, Any]) -> set[str]:
+def changes(
+    base: Mapping[str, Any], ours: Mapping[str, Any], *, tuples_are_lists: bool = True
+) -> set[str]:
     """Return the keys whose values differ."""
     return {
-        key for key in {**base, **ours} if not is_same(base.get(key, ABSENT), ours.get(key, ABSENT))
+        key
+        for key in {**base, **ours}
+        if not is_same(
+            base.get(key, ABSENT), ours.get(key, ABSENT), tuples_are_lists=tuples_are_lists
+        )
     }
 
 
@@ -91,11 +99,11 @@ def take_over(
             live[key] = value
 
 
-def is_same(one: Any, other: Any) -> bool:
+def is_same(one: Any, other: Any, *, tuples_are_lists: bool = True) -> bool:
     """Return whether two values are equal and of the same types: 1 and True are not the same.
 
-    A list is the tuple that it was before it was stored. Values may be nested as deeply as they
-    can be stored: no call for each level.
+    A list is the tuple that it was before it was stored, if ``tuples_are_lists``. Values may be
+    nested as deeply as they can be stored: no call for each level.
     """
     pairs = [(one, other)]
     while pairs:
@@ -103,6 +111,8 @@ def is_same(one: Any, other: Any) -> bool:
         if one is other:
             continue
         if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+            if not tuples_are_lists and isinstance(one, list) is not isinstance(other, list):
+                return False
             if len(one) != len(other):
                 return False
             pairs.extend(zip(one, other, strict=True))

@@ -8,10 +8,12 @@ from typing import Any, Final
 from dj_sessions._codec import forwards, signed_text
 from dj_sessions._session import events, logins
 from dj_sessions._session.baseline import Baseline
-from dj_sessions._session.compared import AUTHENTICATED, ComparedSession, Found
+from dj_sessions._session.compared import ComparedSession, Found
 from dj_sessions._session.contention import Attempts
+from dj_sessions._session.limits import USER_ID
 from dj_sessions._session.merge import ABSENT, LOGIN
 from dj_sessions._session.modes import Mode
+from dj_sessions._session.registries import dropped
 from dj_sessions._session.twins import in_thread
 from dj_sessions.exceptions import SessionConflict, SessionEnded, UpdateError
 from dj_sessions.signals import EndReason
@@ -24,8 +26,7 @@ LOGIN_HASH: Final = LOGIN[2]
 class MovingSession(ComparedSession):
     """A session that leaves a forward under its old key, and follows those of other requests."""
 
-    #: What stands under the key of this request in the place of a session.
-    _found_forward: Found | None = None
+    _found_forward: Found | None
     #: The hash of the login that another request ended while this one changed its key.
     _ended_login: Any = ABSENT
     #: Why ``delete()`` ends a session.
@@ -36,6 +37,10 @@ class MovingSession(ComparedSession):
     def _note_forward(self, key: str, record: Record) -> None:
         """Take note that the session asked for has moved to another key."""
         self._was_moved, self._found_forward = True, Found(key, record, None)
+
+    async def _leads_to(self, mode: Mode) -> str | None:
+        found = await self._led_on(mode, self._found_forward)
+        return None if found is None else found.key
 
     # Changing the key
 
@@ -48,7 +53,7 @@ class MovingSession(ComparedSession):
         try:
             found = await self._move_from(mode, key, baseline)
         except SessionConflict:  # it is still under the old one; after another error, who knows
-            await mode(self._storage.remove, self._storage.aremove, new)
+            await self._drop(mode, new)
             self._session_key, self._baseline = key, baseline
             raise
         if found is not None and baseline is not None:
@@ -59,7 +64,7 @@ class MovingSession(ComparedSession):
         """Have ``key`` lead to the new one; return what others had stored under it meanwhile."""
         storage = self._storage
         expected = None if baseline is None else baseline.latest
-        user = self._session_cache.get(AUTHENTICATED)
+        user = self._session_cache.get(USER_ID)
         forward, attempts = forwards.make(key, self._session_key, user), Attempts()
         theirs = None
         while not await mode(storage.move, storage.amove, key, expected, forward):
@@ -77,7 +82,7 @@ class MovingSession(ComparedSession):
 
     async def _go_along(self, mode: Mode, found: Found, baseline: Baseline | None) -> None:
         """Use the new key of another request that has changed it first, and brings the cookie."""
-        await mode(self._storage.remove, self._storage.aremove, self._session_key)
+        await self._drop(mode, self._session_key)
         self._session_key = found.key
         assert baseline is not None  # noqa: S101 # without one nobody is led on
         await self._merge(mode, baseline, found.data)
@@ -91,11 +96,16 @@ class MovingSession(ComparedSession):
 
     async def _end_missed_login(self, mode: Mode) -> None:
         """Carry no login over to the new key that was ended under the old one."""
-        if self._session_cache.get(AUTHENTICATED) is None:
+        if self._session_cache.get(USER_ID) is None:
             return
-        await mode(self._storage.remove, self._storage.aremove, self._session_key)
+        await self._drop(mode, self._session_key)
         self._session_key = None
         self._ended_login = self._session_cache.get(LOGIN_HASH)
+
+    async def _drop(self, mode: Mode, new: str) -> None:
+        """Remove what was stored under a new key, as the session does not go on under it."""
+        await mode(self._storage.remove, self._storage.aremove, new)
+        await dropped(mode, self, new)
 
     def _refuse_ended_login(self) -> None:
         """Raise SessionEnded for a login that was ended, unless this request has logged in anew.
@@ -151,9 +161,10 @@ class MovingSession(ComparedSession):
         found = await self._led_on(mode, forward)
         if target is None or target.user is None or found is None:
             return
-        if (found.data or {}).get(AUTHENTICATED) != target.user:
+        if (found.data or {}).get(USER_ID) != target.user:
             return
         if await mode(self._storage.remove, self._storage.aremove, found.key):
+            self._owner = target.user
             await events.ended(mode, self, found.key, EndReason.FLUSHED)
 
     def _came_late(self) -> bool:
@@ -162,7 +173,7 @@ class MovingSession(ComparedSession):
         The browser has the new key, or is about to get it, by the response of another request.
         """
         data = getattr(self, "_session_cache", {})
-        return self._found_forward is not None and data.get(AUTHENTICATED) is None
+        return self._found_forward is not None and data.get(USER_ID) is None
 
     def _deletes_its_own_way(self) -> bool:
         """Return whether a subclass overrides ``delete()``, which then ends the old key."""

@@ -12,37 +12,47 @@ from operator import attrgetter
 from typing import Any
 
 from asgiref.sync import AsyncToSync
+from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from dj_sessions import _keys
 from dj_sessions._codec import payloads
+from dj_sessions._metrics.recording import recorders
+from dj_sessions._session.candidates import KeyCandidates
 from dj_sessions._session.modes import Mode
-from dj_sessions._session.store_methods import StoreMethods
+from dj_sessions._session.registries import UNKNOWN
 from dj_sessions._session.twins import at_once, operation, twin_of
 from dj_sessions.conf import conf
+from dj_sessions.signals import session_key_refused
 
 #: Held for an assignment: setdefault() on the attributes would have a dictionary made of them.
 _loaded_once = threading.Lock()
 
 
-class SessionBase(StoreMethods):
+class SessionBase(KeyCandidates):
     """One visitor's data under a session key, read from its store when first needed.
 
-    A store implements ``exists``, ``create``, ``save``, ``delete``, ``load`` and, if it can,
-    ``clear_expired``; their async twins follow by themselves. Every method whose name starts
-    with ``a`` is the awaitable twin of the method without it. ``accessed`` and ``modified``
-    (bool) tell the middleware what happened; set ``modified`` after changing a nested value.
+    Set ``modified`` (bool) after you change a nested value, so that the session is saved.
+    ``accessed`` (bool) tells the middleware that the session was used. A store implements
+    ``exists``, ``create``, ``save``, ``delete``, ``load`` and, if it can, ``clear_expired``. Their
+    async twins, such as ``asave``, follow from these.
 
     https://docs.djangoproject.com/en/stable/topics/http/sessions/#using-sessions-in-views
     """
 
+    #: The kind of engine that encrypted values are bound to. A subclass reads what its base wrote,
+    #: so it has the same; engines that read each other's sessions share one.
+    engine_name = ""
+
     #: Held by the task that loads; and the thread whose sync code waits for that task, if any.
     _loading: tuple[asyncio.Lock, object] | None = None
     _serializer: Any = None
-    #: Whether another request has moved the session that this one asked for to another key.
-    _was_moved = False
-    #: Whether what is stored and ended now is the same session under another key.
-    _is_changing_key = False
+    #: Whether this request has ended the session, as a logout does.
+    _was_flushed = False
+    #: The key that this session had, while what is stored and ended is the same under another key.
+    _old_key: str | None = None
+    #: The user's id in what is stored, None for nobody. It is kept while there are registries.
+    _owner: Any = UNKNOWN
 
     # The async twins that the type stubs of Django do not know
     _aget_new_session_key: Callable[[], Coroutine[Any, Any, str]]
@@ -53,7 +63,7 @@ class SessionBase(StoreMethods):
         self.modified = False
 
     def __bool__(self) -> bool:
-        """Return whether there is a session: not ``is_empty()``, counted as an access."""
+        """Return ``not is_empty()``; this counts as an access."""
         self.accessed = True
         return not self.is_empty()
 
@@ -65,7 +75,7 @@ class SessionBase(StoreMethods):
 
     @property
     def serializer(self) -> Any:
-        """The class that ``SESSION_SERIALIZER`` names; assign another one to override it."""
+        """The class that ``SESSION_SERIALIZER`` names; assign another class to override it."""
         return self._serializer or import_string(conf.SESSION_SERIALIZER)
 
     @serializer.setter
@@ -74,17 +84,24 @@ class SessionBase(StoreMethods):
 
     @property
     def key_salt(self) -> str:
-        """The salt of the payload's signature: Django's, so that both read both."""
+        """The salt of the payload's signature: Django's, so each reads the other's sessions."""
         return "django.contrib.sessions." + type(self).__qualname__
 
     def encode(self, session_dict: dict[str, Any]) -> str:
-        """Return the data as signed text; raises SessionEncodeError naming what cannot be."""
-        return payloads.encode(session_dict, self.serializer, self.key_salt)
+        """Return the data as signed text; raises SessionEncodeError for what cannot be stored."""
+        signed = timezone.now().timestamp()
+        serializer, salt = self.serializer, self.key_salt
+        return payloads.encode(session_dict, serializer, salt, signed, self.engine_name)
 
     def decode(self, session_data: str | bytes) -> dict[str, Any]:
-        """Return the data of ``encode()``; corrupt text is logged and is an empty session."""
-        found = payloads.decode(session_data, self.serializer, self.key_salt, self._place)
-        return found or {}
+        """Return the data in a text of ``encode()``; log a corrupt text and return no data."""
+        serializer, salt, engine = self.serializer, self.key_salt, self.engine_name
+        report = self._report_corruption
+        return payloads.decode(session_data, serializer, salt, report, engine=engine) or {}
+
+    def _report_corruption(self, reason: str) -> None:
+        """Log that what is stored for this session cannot be read, and why."""
+        payloads.report_corruption(reason, self._session_key, self._place())
 
     def _place(self) -> str:
         """Return where the session is kept, for whoever has to look at it there."""
@@ -95,6 +112,13 @@ class SessionBase(StoreMethods):
     def _validate_session_key(self, key: object) -> bool:
         """Return whether ``key`` may be a key: only then is the store asked for it."""
         return _keys.is_key(key) or (self._makes_own_keys() and _keys.is_custom_key(key))
+
+    def _is_key(self, value: object) -> bool:
+        """Return whether ``value`` may be a key.
+
+        A hashed key is none, whatever a subclass allows: whoever reads the store has it.
+        """
+        return self._validate_session_key(value) and not _keys.is_hashed(str(value))
 
     @classmethod
     def _makes_own_keys(cls) -> bool:
@@ -118,7 +142,7 @@ class SessionBase(StoreMethods):
 
     def _set_session_key(self, value: str | None) -> None:
         """Take ``value`` as the key, or None in place of one that cannot be a key."""
-        self.__session_key = value if self._validate_session_key(value) else None
+        self.__session_key = value if self._is_key(value) else None
 
     _session_key = property(
         attrgetter("_SessionBase__session_key"),
@@ -127,7 +151,7 @@ class SessionBase(StoreMethods):
 
     @property
     def session_key(self) -> str | None:
-        """The key, or None before the session is first saved; reading it counts as an access."""
+        """The key, or None before the first save; reading it counts as an access."""
         self.accessed = True
         return self.__session_key
 
@@ -135,7 +159,7 @@ class SessionBase(StoreMethods):
     def public_id(self) -> str | None:
         """A short identifier that is no secret, for logs and support; None without a key.
 
-        It is the same in every process, and changes when the key does. Reading it counts as an
+        It is the same in every process and changes when the key changes. Reading it counts as an
         access.
         """
         key = self.session_key
@@ -163,7 +187,12 @@ class SessionBase(StoreMethods):
         """Return the data, loaded on first use; with ``no_load`` a new session's is empty."""
         self.accessed = True
         if not hasattr(self, "_session_cache"):
-            data = {} if no_load or self._session_key is None else self.load()
+            if no_load or self._session_key is None:
+                data = {}
+                if self._refused_key and (session_key_refused.receivers or recorders):
+                    self._tell_refused()
+            else:
+                data = self._load_first() if self._other_keys else self.load()
             with _loaded_once:
                 # Another task of this request may have loaded it meanwhile, and written to it.
                 if not hasattr(self, "_session_cache"):
@@ -184,6 +213,8 @@ class SessionBase(StoreMethods):
         if not hasattr(self, "_session_cache"):
             if no_load or self._session_key is None:
                 self._session_cache = {}
+                if self._refused_key and (session_key_refused.receivers or recorders):
+                    await self._atell_refused()
             else:
                 await self._load_once()
         return self._session_cache
@@ -205,18 +236,22 @@ class SessionBase(StoreMethods):
 
     async def _load_unless_loaded(self) -> None:
         if not hasattr(self, "_session_cache"):
-            data = await self.aload()
+            data = await (self._aload_first() if self._other_keys else self.aload())
             self._session_cache = getattr(self, "_session_cache", data)
             self._note_loaded()
 
     def _note_loaded(self) -> None:
         """Take note that the data in this session is what ``load()`` returned."""
+        self._keep_marks(self._session_cache)  # of a load() that a subclass overrides
 
     # Lifecycle
 
     @operation
     async def flush(self, mode: Mode) -> None:
-        """End the session: its data and key are gone, here and in the store."""
+        """End the session: remove its data and its key, here and in the store."""
+        if self._other_keys:
+            await mode(self._get_session, self._aget_session)
+        self._was_flushed = self._was_flushed or bool(self._session_key) or self._was_moved
         baseline = self._loaded_baseline()
         self.clear()
         await self._end_loaded(mode, baseline)
@@ -235,22 +270,22 @@ class SessionBase(StoreMethods):
         """Move the data to a new key and end the old one, against session fixation.
 
         Raises what ``create()`` raises. If another request has changed the key meanwhile, this
-        session goes on under that one's new key. If another one has ended the login, nothing is
-        stored, and the next save raises SessionEnded: see StoredSession.
+        session uses the new key of that request. If another request has ended the login, nothing
+        is stored, and on StoredSession the next save raises SessionEnded.
         """
         data = await mode(self._get_session, self._aget_session)
         key, baseline = self._session_key, self._loaded_baseline()
         if key and self._was_moved:  # another request has just done it, and brings the cookie
             self.modified = True
             return
-        self._is_changing_key = bool(key)
+        self._old_key = key
         try:
             await mode(self.create, self.acreate)
             self._session_cache = data
             if key:
                 await self._leave_key(mode, key, baseline)
         finally:
-            self._is_changing_key = False
+            self._old_key = None
 
     async def _leave_key(self, mode: Mode, key: str, baseline: Any) -> None:
         """End the session under ``key``, which has moved to another one."""

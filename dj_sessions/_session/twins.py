@@ -147,15 +147,15 @@ def _stepping(body: Body[S, P, R]) -> Method[S, P, R]:
 def _driving(method: Callable[..., R], body: Any) -> Callable[..., Coroutine[Any, Any, R]]:
     async def twin(*args: Any, **kwargs: Any) -> Any:
         self: Any = args[0]
+        instead = None if self._async_overrides else replacement(self, method.__name__)
+        if instead is not None:
+            return await sync_to_async(instead)(*args[1:], **kwargs)
         if self._is_awaited:
             token = is_async.set(True)
             try:
                 return await body(self, in_async, *args[1:], **kwargs)
             finally:
                 is_async.reset(token)
-        instead = replacement(self, method.__name__)
-        if instead is not None:
-            return await sync_to_async(instead)(*args[1:], **kwargs)
         running = body(self, in_sync, *args[1:], **kwargs)
         return await finish_in_loop(running, blocking=self._blocks)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from copy import copy
-from typing import Self
+from operator import attrgetter
+from typing import Any, Final
 
 from asgiref.sync import async_to_sync
 from django.core.cache import BaseCache, caches
@@ -11,6 +11,11 @@ from django.core.cache import BaseCache, caches
 from dj_sessions._session.twins import is_async, twin_of
 from dj_sessions.backends.stored import StoredSession
 from dj_sessions.conf import conf
+
+#: What a subclass may override that names an entry.
+_naming: Final[Any] = attrgetter(
+    "cache_key", "acache_key", "_get_or_create_session_key", "_aget_or_create_session_key"
+)
 
 
 class CacheUser(StoredSession):
@@ -22,7 +27,8 @@ class CacheUser(StoredSession):
     _found_cache: BaseCache | None = None
 
     def __init__(self, session_key: str | None = None) -> None:
-        if conf.SESSION_CACHE_ALIAS not in caches.settings:
+        self._cache_alias = conf.SESSION_CACHE_ALIAS
+        if self._cache_alias not in caches.settings:
             _ = self._cache  # raises InvalidCacheBackendError
         super().__init__(session_key)
 
@@ -30,28 +36,24 @@ class CacheUser(StoredSession):
     def _cache(self) -> BaseCache:
         # Not before it is needed: under ASGI each request gets a cache of its own made.
         if self._found_cache is None:
-            self._found_cache = caches[conf.SESSION_CACHE_ALIAS]
+            self._found_cache = caches[self._cache_alias]
         return self._found_cache
 
     @property
     def cache_key(self) -> str:
         """The cache key of this session, which gets a session key if it has none."""
-        return self.cache_key_prefix + self._get_or_create_session_key()
+        return self.cache_key_prefix + self._name_of(self._get_or_create_session_key())
 
     @twin_of(cache_key.fget)  # type: ignore[attr-defined]
     async def acache_key(self) -> str:
         key: str = await self._aget_or_create_session_key()
-        return self.cache_key_prefix + key
+        return self.cache_key_prefix + self._name_of(key)
 
-    def _cache_key_of(self, key: str) -> str:
-        """Return the cache key of the session under ``key``, also where a subclass computes it."""
-        session = self if key == self._session_key else self._under(key)
+    def _cache_key_of(self, name: str) -> str:
+        """Return the cache key of a session under ``name``, also where a subclass computes it."""
+        if _naming(type(self)) == _naming(CacheUser):
+            return self.cache_key_prefix + name
+        session = self if name == self._session_key else self._under(name)
         if is_async.get():
             return async_to_sync(session.acache_key)()
         return session.cache_key
-
-    def _under(self, key: str) -> Self:
-        """Return this session as it would be under another key."""
-        other = copy(self)
-        other._session_key = key
-        return other

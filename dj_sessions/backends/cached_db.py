@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -57,20 +58,18 @@ class SessionStore(CacheUser, DBStore):
 
     @classmethod
     def _row_has_changed(cls, session_key: str) -> None:
-        cls(session_key)._storage.end_copy(session_key)
+        cls().get_storage().end_copy(session_key)
 
     def get_storage(self) -> CopiedStorage:
         """Return the rows of the model, with copies of them in the cache."""
-        rows = self._rows(type(self))
         return CopiedStorage(
-            rows,
+            partial(self._rows, type(self)),
             self._cache,
-            conf.SESSION_CACHE_ALIAS,
+            self._cache_alias,
             self.cache_key_prefix,
             self._cache_key_of,
             _Codec(self),
-            is_compact=conf.SESSION_COPY_FORMAT == "compact",
-            has_random_keys=not rows.has_own_keys,
+            is_compact=conf.SESSION_COPY_FORMAT == "compact" or payloads.encrypts(self.serializer),
         )
 
     async def _make_record(self, mode: Mode, data: dict[str, Any]) -> Record:
@@ -103,25 +102,52 @@ class _Codec:
         """Return the data of a payload, None if it is corrupt."""
         return self._session._decoded(Record(payload))
 
+    def copied(self, payload: str) -> dict[str, Any] | None:
+        """Return the data of a payload out of the cache; None, and not reported, if it is corrupt.
+
+        The row is asked next, and that is reported.
+        """
+        session = self._session
+        if type(session).decode is not SessionBase.decode:
+            return self.decode(payload)
+        salt, engine = session.key_salt, session.engine_name
+        return payloads.decode(
+            payload, session.serializer, salt, report=payloads.say_nothing, engine=engine
+        )
+
     @property
     def is_plain(self) -> bool:
         """Whether payloads are what this package makes of data, and data of them."""
+        return self._is_ours and not self.encrypts
+
+    @property
+    def _is_ours(self) -> bool:
         kind = type(self._session)
         return kind.encode is SessionBase.encode and kind.decode is SessionBase.decode
 
+    @property
+    def encrypts(self) -> bool:
+        """Whether nothing plainer than a payload is to be kept anywhere."""
+        return payloads.encrypts(self._session.serializer)
+
     def loads(self, content: bytes) -> dict[str, Any] | None:
         """Return the data of what the serializer made, None if it is corrupt."""
-        return payloads.loads(content, self._session.serializer)
+        session = self._session
+        salt, engine = session.key_salt, session.engine_name
+        return payloads.loads(content, session.serializer, salt, engine)
 
     def trusted(self, payload: str) -> dict[str, Any] | None:
         """Return the data of a payload that was made a moment ago."""
-        if not self.is_plain:
+        session, serializer = self._session, self._session.serializer
+        if not self._is_ours or payloads.encrypts(serializer):
             return self.decode(payload)
-        return payloads.loads(payloads.content(payload), self._session.serializer)
+        salt, engine = session.key_salt, session.engine_name
+        return payloads.loads(payloads.content(payload), serializer, salt, engine)
 
     def rebuild(self, data: dict[str, Any], remainder: str) -> str | None:
         """Return the payload of ``data`` again, None where a subclass makes it in its own way."""
         session = self._session
         if type(session).encode is not SessionBase.encode:
             return None
-        return payloads.rebuild(data, session.serializer, remainder)
+        salt, engine = session.key_salt, session.engine_name
+        return payloads.rebuild(data, session.serializer, remainder, salt, engine)

@@ -41,6 +41,8 @@ class SessionStore(StoredSession):
     https://docs.djangoproject.com/en/stable/topics/http/sessions/#extending-database-backed-session-engines
     """
 
+    engine_name = "db"
+
     @classmethod
     def get_model_class(cls) -> Any:
         """Return the model: whichever is installed as ``sessions.Session``.
@@ -69,7 +71,8 @@ class SessionStore(StoredSession):
         """Return the row for ``data``, to be stored; override it to fill further columns."""
         key = await mode(self._get_or_create_session_key, self._aget_or_create_session_key)
         ends = await mode(self.get_expiry_date, self.aget_expiry_date)
-        return self.model(session_key=key, session_data=self.encode(data), expire_date=ends)
+        name, payload = self._name_of(key), self.encode(data)
+        return self.model(session_key=name, session_data=payload, expire_date=ends)
 
     @in_thread
     def _get_session_from_db(self) -> Any:
@@ -78,10 +81,11 @@ class SessionStore(StoredSession):
         Where it is overridden it is what sessions are read with.
         """
         now = timezone.now()
-        for using in places_to_read(self.model):
-            row = rows_of(self.model, using).instance(self._session_key, now)
-            if row is not None:
-                return row
+        for name in self._names_of(self._session_key) if self._session_key else ():
+            for using in places_to_read(self.model):
+                row = rows_of(self.model, using).instance(name, now)
+                if row is not None:
+                    return row
         self._session_key = None  # also for an override that takes it for granted, and fails
         return None
 
@@ -110,3 +114,8 @@ class SessionStore(StoredSession):
     async def _make_record(self, mode: Mode, data: dict[str, Any]) -> Record:
         row = await mode(self.create_model_instance, self.acreate_model_instance, data)
         return RowRecord(row.session_data, row.expire_date, instance=row)
+
+    def _within_limits(self, record: Any) -> Record:
+        row = record.instance
+        row.expire_date = self._limited_date(row.expire_date, timezone.now())
+        return super()._within_limits(record)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -39,6 +40,7 @@ class SessionStore(StoredSession):
     A session without a fixed end lives from its file's last modification.
     """
 
+    engine_name = "file"
     _storage_path: ClassVar[str | os.PathLike[str]]
 
     def __init__(self, session_key: str | None = None) -> None:
@@ -64,8 +66,10 @@ class SessionStore(StoredSession):
 
     def _key_to_file(self, session_key: str | None = None) -> str:
         """Return the path of a session's file; raises InvalidSessionKey for an impossible key."""
-        key = self._get_or_create_session_key() if session_key is None else session_key
-        if not self._validate_session_key(key):
+        key = session_key
+        if key is None:
+            key = self._name_of(self._get_or_create_session_key())
+        if not (_keys.is_hashed(key) or self._validate_session_key(key)):
             raise InvalidSessionKey("Invalid characters in session key")
         return os.path.join(self.storage_path, self.file_prefix + key)  # noqa: PTH118 # Django returns text
 
@@ -80,24 +84,28 @@ class SessionStore(StoredSession):
         this store makes is its own.
         """
         key = name.removeprefix(self.file_prefix)
-        if not name.startswith(self.file_prefix) or not self._validate_session_key(key):
+        if not name.startswith(self.file_prefix):
+            return None
+        if _keys.is_hashed(key):
+            return key
+        if not self._validate_session_key(key):
             return None
         return key if len(key) == _keys.LENGTH or self._makes_own_keys() else None
 
     def _is_file_over(self, key: str, record: Record) -> bool:
-        session = type(self)(key)
+        session = self._under(key)
         return finish(session._is_over(in_sync, record, session._decoded(record) or {}))
 
-    async def _is_over(self, mode: Mode, record: Record, data: dict[str, Any]) -> bool:
-        if record.modified is None:
-            return False
-        ends = await self._end_of(mode, record.modified, data)
+    async def _has_expired(self, mode: Mode, modified: datetime, data: dict[str, Any]) -> bool:
+        ends = await self._end_of(mode, modified, data)
         # An override may say how long there is left: Django's engine asks for that.
         return await mode(self.get_expiry_age, self.aget_expiry_age, expiry=ends) <= 0
 
     def _place(self) -> str:
         path = os.fspath(self.storage_path)
-        return f" (the file of session {_keys.shorten(self._session_key)} in {path!r})"
+        key = self._session_key
+        shown = _keys.shorten(key and self._name_of(key))
+        return f" (the file of session {shown} in {path!r})"
 
     def _decoded(self, record: Record) -> dict[str, Any] | None:
         # A server on Django's own engine creates the file before it has the data: that is no

@@ -11,18 +11,21 @@ from typing import Any, Final
 
 from django.utils import timezone
 
-from dj_sessions._codec import payloads, signed_text
+from dj_sessions._codec import payloads, signed_text, sizes
+from dj_sessions._metrics.recording import recorders
+from dj_sessions._session.counting import count_save
 from dj_sessions._session.modes import Mode
 from dj_sessions._session.twins import operation
 from dj_sessions.backends.base import SessionBase
 from dj_sessions.conf import conf
+from dj_sessions.exceptions import SessionTooLarge
 from dj_sessions.storage.clearing import ForgottenPurge, Purge
 
 __all__ = ["SessionBase", "SessionStore"]
 
 SALT: Final = "django.contrib.sessions.backends.signed_cookies"
 
-#: Bytes of name, value and attributes that browsers promise to keep (RFC 6265, section 6.1).
+#: Bytes of name and value together that browsers keep.
 COOKIE_LIMIT: Final = 4096
 
 logger = logging.getLogger("django.contrib.sessions")
@@ -35,6 +38,7 @@ class SessionStore(SessionBase):
     cookie; only its expiry ends that. Anybody who has the cookie can read it.
     """
 
+    engine_name = "signed_cookies"
     #: Everything happens in memory.
     blocking = False
 
@@ -46,16 +50,33 @@ class SessionStore(SessionBase):
         """Return the data that the key holds; nothing if it is forged, corrupt or too old."""
         self.accessed = True
         text = self._session_key
-        report = payloads.report_forgery
-        data = payloads.decode(text, self.serializer, SALT, report=report) if text else None
+        report = self._report_corruption
+        serializer, engine = self.serializer, self.engine_name
+        data = None
+        if text:
+            data = payloads.decode(text, serializer, SALT, report=report, engine=engine)
         if text is None or data is None or await self._is_over(mode, text, data):
             self._session_key = None
             return {}
+        self._keep_marks(data)
         return data
 
+    def _report_corruption(self, reason: str) -> None:
+        payloads.report_forgery(reason, self._session_key)
+
     async def _is_over(self, mode: Mode, text: str, data: dict[str, Any]) -> bool:
-        signed = datetime.fromtimestamp(signed_text.signed_at(text), UTC if conf.USE_TZ else None)
+        saved = signed_text.signed_at(text)
+        if self._is_past_limits(data, saved):
+            return True
+        signed = datetime.fromtimestamp(saved, UTC if conf.USE_TZ else None)
         return timezone.now() > await self._end_of(mode, signed, data)
+
+    def _saved_at(self) -> int | None:
+        text = self._session_key
+        return None if text is None else signed_text.signed_at(text)
+
+    def _tells_when_saved(self) -> bool:
+        return True
 
     def create(self) -> None:
         """Have the cookie set; there is nothing to reserve."""
@@ -63,17 +84,25 @@ class SessionStore(SessionBase):
 
     @operation
     async def save(self, mode: Mode, must_create: bool = False) -> None:
-        """Put the data into the key, for the cookie that the response sets."""
+        """Put the data into the key, for the cookie that the response sets.
+
+        Raises SessionTooLarge if browsers would drop that cookie, and then changes nothing.
+        """
         await mode(self._get_session, self._aget_session)
-        self._session_key = self._get_session_key()
+        text = self._get_session_key()
+        size = len(conf.SESSION_COOKIE_NAME) + len(text)
+        if size > COOKIE_LIMIT:
+            dumps = payloads.dumps_of(self.serializer, self.engine_name, SALT)
+            largest = sizes.largest_keys(self._session, dumps)
+            error = SessionTooLarge(size, COOKIE_LIMIT, largest)
+            if conf.SESSION_COOKIE_TOO_LARGE != "warning":
+                del text  # a report of the error shows the variables, and this is a key
+                raise error
+            logger.warning("%s", error)
+        self._session_key = text
         self.modified = True
-        if len(conf.SESSION_COOKIE_NAME) + len(self._session_key or "") > COOKIE_LIMIT:
-            logger.warning(
-                "The session is %d bytes long as a cookie; browsers drop cookies of more than %d. "
-                "Keep less in it, or choose another SESSION_ENGINE.",
-                len(self._session_key or ""),
-                COOKIE_LIMIT,
-            )
+        if recorders:
+            count_save(self, "changed", text)
 
     def refresh(self) -> None:
         """Read the cookie, unless it has been read: others' cookies are in other browsers."""
@@ -95,7 +124,8 @@ class SessionStore(SessionBase):
 
     def _get_session_key(self) -> str:
         signed = timezone.now().timestamp()
-        return payloads.encode(self._session, self.serializer, SALT, signed)
+        data = self._with_marks(self._session)
+        return payloads.encode(data, self.serializer, SALT, signed, self.engine_name)
 
     @classmethod
     def clear_expired(cls) -> None:

@@ -1,29 +1,44 @@
-"""``StoredSession``: a session that a storage keeps. Every engine but the signed cookies is one.
+"""``StoredSession``: a session that a storage keeps. All engines but ``signed_cookies`` use it.
 
-An engine gives it a storage: ``get_storage()``. What Django documents as hooks stays here; what is
-read and written, and how it is compared, is the storage's. See ``dj_sessions.storage``.
+An engine returns its storage from ``get_storage()``. The hooks that Django documents are here. The
+storage reads, compares and writes: see ``dj_sessions.storage``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from copy import copy
 from datetime import datetime
 from time import sleep
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from django.utils import timezone
 from django.utils.functional import cached_property
 
 from dj_sessions import _keys
 from dj_sessions._codec import payloads
+from dj_sessions._metrics.recording import engine_of, recorders
 from dj_sessions._session import events
+from dj_sessions._session.blocks import is_block
+from dj_sessions._session.conversion import Conversion
+from dj_sessions._session.counting import count_save
+from dj_sessions._session.inventory import Inventory, inventory
+from dj_sessions._session.limits import USER_ID
 from dj_sessions._session.merge import ABSENT
 from dj_sessions._session.modes import Mode
 from dj_sessions._session.moving import MovingSession
+from dj_sessions._session.registries import registries
 from dj_sessions._session.session import SessionBase
 from dj_sessions._session.twins import in_thread, operation
+from dj_sessions.backends._by_name import ByName
+from dj_sessions.conf import has_plain_keys, key_forms
 from dj_sessions.exceptions import CreateError, InvalidSessionKey, UpdateError
+from dj_sessions.signals import RefusalReason
 from dj_sessions.storage import Record, Storage
 from dj_sessions.storage.clearing import Purge
+from dj_sessions.storage.hashed import in_stored_form
+from dj_sessions.storage.listing import all_entries
+from dj_sessions.storage.measured import MeasuredStorage
 
 __all__ = ["ABSENT", "Record", "Storage", "StoredSession"]
 
@@ -31,16 +46,17 @@ __all__ = ["ABSENT", "Record", "Storage", "StoredSession"]
 CREATE_ATTEMPTS: Final = 4
 
 
-class StoredSession(MovingSession):
+class StoredSession(ByName, MovingSession):
     """A session that a storage keeps: the lifecycle that Django documents."""
 
-    #: The key that was given and cannot be one.
-    _refused_key: object = None
-    #: All that waits is the storage's.
+    #: Whether the key is a form of it already.
+    _is_named = False
+    engine_name = "stored"
+    #: All I/O is the storage's.
     blocking = False
 
     def get_storage(self) -> Storage:
-        """Return the storage of this session; asked once, when it is first needed."""
+        """Return the storage of this session. Called once, when the storage is first needed."""
         kind = type(self)
         raise NotImplementedError(
             f"{kind.__module__}.{kind.__qualname__} must provide get_storage()"
@@ -48,7 +64,8 @@ class StoredSession(MovingSession):
 
     @cached_property
     def _storage(self) -> Storage:  # type: ignore[override]
-        return self.get_storage()
+        storage = in_stored_form(self.get_storage())
+        return MeasuredStorage(storage, engine_of(self)) if recorders else storage
 
     @property
     def _is_awaited(self) -> bool:
@@ -63,6 +80,22 @@ class StoredSession(MovingSession):
         if self._session_key is None or self._refused_key is not None:
             self._refused_key = value if self._session_key is None else None
 
+    # The names under which the storage has it
+
+    def _name_of(self, key: str) -> str:
+        """Return the form of ``key`` under which the session is stored when it is next saved."""
+        return key if self._is_named or has_plain_keys() else self._names_of(key)[0]
+
+    def _names_of(self, key: str) -> tuple[str, ...]:
+        """Return the forms of ``key`` under which it may be stored, the one to write first."""
+        return (key,) if self._is_named else tuple(_keys.FORMS[form](key) for form in key_forms())
+
+    def _under(self, name: str) -> Self:
+        """Return this session as hooks see it that the storage calls: under a stored form."""
+        other = copy(self)
+        other._SessionBase__session_key, other._is_named = name, True  # type: ignore[attr-defined]
+        return other
+
     def _validate_session_key(self, key: object) -> bool:
         return super()._validate_session_key(key) and _keys.fits_every_store(str(key))
 
@@ -73,26 +106,31 @@ class StoredSession(MovingSession):
         expiry = await mode(self.get_expiry_date, self.aget_expiry_date, modification=modified)
         return Record(self.encode(data), expiry, modified)
 
+    def _tells_when_saved(self) -> bool:
+        return type(self).encode is SessionBase.encode
+
     def _decoded(self, record: Record) -> dict[str, Any] | None:
         data = record.data
         if data is not None:
             return data
         if type(self).decode is not SessionBase.decode:
             return self.decode(record.payload)
-        return payloads.decode(record.payload, self.serializer, self.key_salt, self._place)
+        serializer, salt, engine = self.serializer, self.key_salt, self.engine_name
+        report = self._report_corruption
+        return payloads.decode(record.payload, serializer, salt, report, engine=engine)
 
     # Reading
 
     @operation
     async def exists(self, mode: Mode, session_key: str) -> bool:
         """Return whether a session is stored under ``session_key``."""
-        if session_key is None or not self._validate_session_key(session_key):
+        if session_key is None or not self._is_key(session_key):
             return False
         return await mode(self._storage.holds, self._storage.aholds, session_key)
 
     @operation
     async def load(self, mode: Mode) -> dict[str, Any]:
-        """Return the stored data; where there is none, an empty dictionary, and drop the key."""
+        """Return the stored data. If there is none, return an empty dictionary and drop the key."""
         self.accessed = True
         key, record = self._session_key, None
         if key is not None:
@@ -100,15 +138,20 @@ class StoredSession(MovingSession):
             record = await mode(storage.read, storage.aread, key)
         if key is None or record is None:
             self._session_key = None
+            if key is not None and not self._other_keys:  # else another one may have a session
+                await events.key_refused(mode, self, key, RefusalReason.UNKNOWN)
             return {}
         if record.forward is not None:
             self._note_forward(key, record)
             self._session_key = None
             return {}
         data = self._decoded(record) or {}
-        if await self._is_over(mode, record, data):
+        if is_block(data) or await self._is_over(mode, record, data):
             self._session_key = None
             return {}
+        if registries:
+            self._owner = data.get(USER_ID)
+        self._keep_marks(data)
         return self._came_from(key, record, data)
 
     # Creating and saving
@@ -118,7 +161,7 @@ class StoredSession(MovingSession):
         """Store this session under a new key.
 
         Raises SessionEncodeError for a value that cannot be stored, RuntimeError if the storage
-        refuses each new key, and ValueError if a subclass makes one that cannot be a key.
+        refuses each new key, and ValueError if a subclass makes a key that is not allowed.
         """
         self._refuse_ended_login()
         before = self._session_key, self._baseline
@@ -150,9 +193,9 @@ class StoredSession(MovingSession):
 
     @operation
     async def save(self, mode: Mode, must_create: bool = False) -> None:
-        """Store the data: under a new key with ``must_create``, else over what is there.
+        """Store the data: as a new session with ``must_create``, else over the stored one.
 
-        Raises CreateError if the new key is taken, UpdateError if nothing is there any more,
+        Raises CreateError if the new key is taken, UpdateError if the session is gone,
         SessionEncodeError for a value that cannot be stored, and SessionConflict if others changed
         the session during each attempt.
         """
@@ -166,13 +209,21 @@ class StoredSession(MovingSession):
             raise UpdateError("There is no session under this key; it may have expired.")
         if not must_create:
             await self._save_over(mode, key, data)
+            if recorders:
+                self._count_save("changed" if self.modified else "unchanged")
             if not self.modified:
                 await events.renewed(mode, self, self._session_key or key)
             return
         if not await self._save_new(mode, key, data):
             raise CreateError("The session key is taken.")
-        if not self._is_changing_key:
+        if recorders:
+            self._count_save("new")
+        if self._old_key is None:
             await events.started(mode, self, key)
+
+    def _count_save(self, kind: str) -> None:
+        record = None if self._baseline is None else self._baseline.latest
+        count_save(self, kind, None if record is None else record.payload)
 
     def _refuse_refused_key(self, must_create: bool) -> None:
         if must_create and self._refused_key is not None:
@@ -183,12 +234,14 @@ class StoredSession(MovingSession):
 
     @operation
     async def delete(self, mode: Mode, session_key: str | None = None) -> None:
-        """Remove the session under ``session_key``, its own by default."""
+        """Remove the session under ``session_key``, by default this session's own key."""
         key = self._session_key if session_key is None else session_key
-        if key is not None and self._validate_session_key(key):
+        if key is not None and self._is_key(key):
             removed = await mode(self._storage.remove, self._storage.aremove, key)
-            if removed and not self._is_changing_key:
-                await events.ended(mode, self, key, self._end_reason)
+            if removed and self._old_key is None:
+                # Nobody knows whose another session was.
+                ended = self if key == self._session_key else type(self)()
+                await events.ended(mode, ended, key, self._end_reason)
 
     def _deletes_its_own_way(self) -> bool:
         ours = StoredSession.delete, StoredSession.adelete
@@ -197,9 +250,27 @@ class StoredSession(MovingSession):
     @classmethod
     @in_thread
     def clear_expired(cls) -> None:
-        """Remove the sessions that have expired; does nothing where the storage does it."""
+        """Remove the expired sessions; do nothing if the store removes them itself."""
         for batch in cls._start_purge(timezone.now()).batches():
             sleep(batch.pause)
+
+    @classmethod
+    def _count_key_forms(cls, now: datetime) -> dict[str, int]:
+        """Return how many sessions are stored under a key of which form."""
+        return cls().get_storage().count_forms(now)
+
+    @classmethod
+    def _start_conversion(cls, *, is_dry: bool) -> Conversion:
+        """Return a run that writes the stored sessions in the form that the settings ask for."""
+        return Conversion(cls().get_storage(), cls, is_dry=is_dry)
+
+    @classmethod
+    def _inventory(cls, batch: int) -> Iterator[Inventory]:
+        """Yield what is stored, up to ``batch`` sessions at a time.
+
+        Raises NotImplementedError if the storage cannot list its sessions.
+        """
+        return inventory(all_entries(cls().get_storage(), batch), cls()._under)
 
     @classmethod
     def _start_purge(cls, now: datetime) -> Purge:

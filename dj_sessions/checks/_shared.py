@@ -11,7 +11,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 
-from dj_sessions._http.cookie_values import is_text as is_text
+from dj_sessions._http.cookie_values import is_text
+from dj_sessions.backends.moving import MoveProblem, SessionStore, find_move
 from dj_sessions.conf import conf
 
 AppConfigs: TypeAlias = Sequence[AppConfig] | None
@@ -43,9 +44,9 @@ def _reason(error: Exception) -> str:
 
 
 def text(value: object) -> str:
-    """Return a setting as a text; raises ImproperlyConfigured for anything else."""
+    """Return a setting as a string; raises ImproperlyConfigured for anything else."""
     if not is_text(value):
-        raise ImproperlyConfigured("it is no text")
+        raise ImproperlyConfigured("it is not a string")
     return str(value)
 
 
@@ -70,3 +71,34 @@ def store_or_none() -> Any:
         return store()
     except Unusable:
         return None
+
+
+def storage_of(store: Any) -> Any:
+    """Return the storage of a session of ``store``; raises Unusable from what that raises."""
+    return use(lambda: store().get_storage())
+
+
+def is_kept_by_clients(store: Any) -> bool:
+    """Return whether the sessions of ``store``, ours or Django's, are in cookies alone."""
+    bases = getattr(store, "__mro__", ())
+    return any(base.__module__.endswith(".backends.signed_cookies") for base in bases)
+
+
+def is_moving(store: Any) -> bool:
+    """Return whether the sessions of ``store`` move from one engine to another."""
+    return isinstance(store, type) and issubclass(store, SessionStore)
+
+
+def stores() -> list[Any]:
+    """Return the class that keeps the sessions, or the two between which they move.
+
+    None of those that check_engine() or check_move() reports.
+    """
+    store = store_or_none()
+    if not is_moving(store):
+        return [] if store is None else [store]
+    try:
+        move = find_move()
+    except MoveProblem:
+        return []
+    return [move.source, move.target]

@@ -63,7 +63,7 @@ def _receivers(signal: str, model: Any) -> Iterator[Words]:
 
 def _method(name: str, model: Any) -> Iterator[Words]:
     owner = next(base for base in model.__mro__ if name in vars(base))
-    yield f"{_name(owner)} overrides {name}()", f"Do without {name}(), or leave it if rows need it."
+    yield f"{_name(owner)} overrides {name}()", f"Remove {name}(), unless the rows need it."
 
 
 def _parent(parent: Any, model: Any) -> Iterator[Words]:
@@ -77,17 +77,17 @@ def _key(key: Any, model: Any) -> Iterator[Words]:
 
 
 def _relation(relation: Any, model: Any) -> Iterator[Words]:
-    remedy = "If its rows need not follow a session, keep the session's key in a CharField."
+    remedy = "Keep the session's key in a CharField, if its rows may outlive the session."
     yield f"{_name(relation.related_model)}.{relation.field.name} points at {_name(model)}", remedy
 
 
 def _field(field: Any, model: Any) -> Iterator[Words]:
-    remedy = "Use a field that stores and returns a value as it is, and points at nothing."
+    remedy = "Use a field that stores a value as it is and refers to no other table."
     yield f"{_name(model)}.{field.name} is a {_name(type(field))}", remedy
 
 
 def _manager(manager: Any, model: Any) -> Iterator[Words]:
-    remedy = "Give that query set to a manager of another name, unless it has to hide sessions."
+    remedy = "Give that query set to a manager of another name, unless it must hide sessions."
     yield f"{_name(model)}.{manager.name} has a query set of its own", remedy
 
 

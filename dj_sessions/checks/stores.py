@@ -36,8 +36,10 @@ def check_engine(app_configs: AppConfigs, **kwargs: Any) -> Messages:
         store = _shared.store()
     except Unusable as error:
         yield Error(
-            f"SESSION_ENGINE = {conf.SESSION_ENGINE!r} is no module with a SessionStore: {error}.",
-            hint="Name an engine, for example 'dj_sessions.backends.db'.",
+            f"SESSION_ENGINE = {conf.SESSION_ENGINE!r} is not a module with a SessionStore: "
+            f"{error}.",
+            hint="Correct the name, install what it needs, or name another engine, such as "
+            "'dj_sessions.backends.db'.",
             id="dj_sessions.E006",
         )
         return
@@ -46,18 +48,19 @@ def check_engine(app_configs: AppConfigs, **kwargs: Any) -> Messages:
     except Unusable as error:
         yield Error(
             f"SESSION_ENGINE = {conf.SESSION_ENGINE!r} has no model to keep sessions in: {error}.",
-            hint="Add the app of its model to INSTALLED_APPS and run 'manage.py migrate'.",
+            hint="Add the app of its model to INSTALLED_APPS, and run 'manage.py makemigrations' "
+            "for it and 'manage.py migrate'.",
             id="dj_sessions.E007",
         )
 
 
 def check_storage(app_configs: AppConfigs, **kwargs: Any) -> Messages:
     """Report a storage without the methods that it needs, or with none of these declared."""
-    get_storage = getattr(_shared.store_or_none(), "get_storage", None)
-    if get_storage is None:
+    store = _shared.store_or_none()
+    if not hasattr(store, "get_storage"):
         return
     try:
-        storage = use(lambda: _shared.store()().get_storage())
+        storage = _shared.storage_of(store)
     except Unusable as error:  # of anything else, the checks of models, caches and files say more
         if isinstance(error.__cause__, NotImplementedError):
             yield _no_storage(str(error.__cause__))
@@ -102,12 +105,13 @@ def _goes_with_its_target(field: Any) -> bool:
 
 def check_cache(app_configs: AppConfigs, **kwargs: Any) -> Messages:
     """Report a cache that cannot hold sessions."""
-    prefix = getattr(_shared.store_or_none(), "cache_key_prefix", None)
-    if prefix is None:
+    prefixes = [getattr(store, "cache_key_prefix", None) for store in _shared.stores()]
+    prefixes = [prefix for prefix in prefixes if prefix is not None]
+    if not prefixes:
         return
     yield from _check_alias(conf.SESSION_CACHE_ALIAS)
     yield from _check_atomicity(conf.SESSION_CACHE_ALIAS)
-    if not prefix:
+    if not all(prefixes):
         yield Warning(
             f"The cache_key_prefix of SESSION_ENGINE = {conf.SESSION_ENGINE!r} is empty: a session "
             "key could name any cache entry.",
@@ -138,7 +142,10 @@ def _check_alias(alias: Any) -> Messages:
 
 
 def _check_atomicity(alias: Any) -> Messages:
-    if hasattr(_shared.store_or_none(), "get_model_class"):  # its database compares
+    store = _shared.store_or_none()
+    if hasattr(store, "get_model_class"):  # its database compares
+        return
+    if _shared.is_moving(store):  # check_move() reports it
         return
     try:
         cache = use(_make_cache, alias)
@@ -173,8 +180,8 @@ def _check_backend(alias: str, cache: BaseCache) -> Messages:
         )
     elif isinstance(cache, LocMemCache):
         yield Warning(
-            f"Sessions use the cache {alias!r}, a LocMemCache, which each process has for itself: "
-            "with two processes, one may not know what the other has changed or ended.",
+            f"Sessions use the cache {alias!r}, a LocMemCache. Each process has its own: one does "
+            "not see which sessions another has changed or ended.",
             hint=server,
             id="dj_sessions.W016",
         )
@@ -199,7 +206,8 @@ def check_file_path(app_configs: AppConfigs, **kwargs: Any) -> Messages:
 
 def check_file_privacy(app_configs: AppConfigs, **kwargs: Any) -> Messages:
     """Report a directory in which others find, or plant, session files."""
-    get_path = getattr(_shared.store_or_none(), "_get_storage_path", None)
+    paths = (getattr(store, "_get_storage_path", None) for store in _shared.stores())
+    get_path = next(filter(None, paths), None)
     if get_path is None:
         return
     if not conf.SESSION_FILE_PATH:
@@ -225,7 +233,7 @@ def check_file_privacy(app_configs: AppConfigs, **kwargs: Any) -> Messages:
 def _dangers(directory: os.stat_result) -> Iterator[str]:
     """Yield what others can do in a directory; its group is the site's to choose."""
     if directory.st_mode & stat.S_IROTH:
-        yield "can be listed by everybody on the machine, and the names in it have the session keys"
+        yield "can be listed by everybody on the machine, and its file names hold the session keys"
     if directory.st_mode & stat.S_IWOTH:
         yield "can be written to by everybody on the machine: sessions can be deleted or replaced"
     # Root may run the check for a server with a user of its own.

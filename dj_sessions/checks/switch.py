@@ -45,9 +45,12 @@ def check_names(app_configs: AppConfigs, **kwargs: Any) -> Messages:
     """Report settings that still name Django's own classes, where those can be used."""
     engine, serializer = str(conf.SESSION_ENGINE), str(conf.SESSION_SERIALIZER)
     if engine.startswith(_PREFIX) and _shared.store_or_none() is not None:
+        chosen = settings.is_overridden("SESSION_ENGINE")  # type: ignore[misc]
+        what = f"still Django's {engine!r}" if chosen else f"not set, so it is Django's {engine!r}"
         yield Warning(
-            f"SESSION_ENGINE is still Django's {engine!r}.",
-            hint=f"Set SESSION_ENGINE = {_ours(engine)!r}; it reads the same sessions.",
+            f"SESSION_ENGINE is {what}.",
+            hint=f"{'Set' if chosen else 'Add'} SESSION_ENGINE = {_ours(engine)!r}"
+            f"{'' if chosen else ' to the settings'}; it reads the same sessions.",
             id="dj_sessions.W001",
         )
     if (
@@ -95,7 +98,7 @@ def _django_s(others: list[str]) -> Warning:
     hint = f"Put {MIDDLEWARE!r} in the place of {DJANGO_MIDDLEWARE!r}."
     if others:
         hint = (
-            f"Remove {DJANGO_MIDDLEWARE!r}, and have {others[0]!r} where the first of the two is."
+            f"Remove {DJANGO_MIDDLEWARE!r}, and put {others[0]!r} where the first of the two stood."
         )
     return Warning(
         "MIDDLEWARE still has Django's SessionMiddleware.", hint=hint, id="dj_sessions.W003"

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.conf import settings
 from django.core.checks import Error, Warning  # noqa: A004
 
-from dj_sessions._http.cookie_values import is_domain, is_name, is_path, is_samesite
+from dj_sessions._http.cookie_values import (
+    is_domain,
+    is_name,
+    is_path,
+    is_samesite,
+    is_site_data,
+)
 from dj_sessions.checks._shared import AppConfigs, Messages
+from dj_sessions.checks.limits import is_age
 from dj_sessions.conf import conf
 
 #: Seconds.
@@ -29,20 +34,6 @@ class Rule:
     id: str
 
 
-def _is_age(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    try:
-        datetime.now().astimezone() + timedelta(seconds=value)
-    except (OverflowError, ValueError):  # beyond the last year, or no number at all
-        return False
-    return True
-
-
-def _is_cookie_name_of_its_own(value: Any) -> bool:
-    return value not in (settings.CSRF_COOKIE_NAME, settings.LANGUAGE_COOKIE_NAME)
-
-
 def _is_duration(value: Any) -> bool:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return is_number and 0 <= value <= DAY
@@ -55,8 +46,8 @@ def _is_flag(value: Any) -> bool:
 RULES: Final = (
     Rule(
         setting="SESSION_COOKIE_AGE",
-        accepts=_is_age,
-        problem="is no number of seconds that a date can be told from: no session can be saved",
+        accepts=is_age,
+        problem="is not a usable number of seconds: no session can be saved",
         hint="Set SESSION_COOKIE_AGE = 1209600 for two weeks: a number, without quotes.",
         id="dj_sessions.E025",
     ),
@@ -71,29 +62,22 @@ RULES: Final = (
     Rule(
         setting="SESSION_COOKIE_NAME",
         accepts=is_name,
-        problem="is no name that a cookie can have: the session cookie cannot be set",
-        hint="Set SESSION_COOKIE_NAME = 'sessionid', or another text of letters, digits, '-' "
+        problem="is not a valid cookie name: the session cookie cannot be set",
+        hint="Set SESSION_COOKIE_NAME = 'sessionid', or another name of letters, digits, '-' "
         "and '_'.",
         id="dj_sessions.E027",
     ),
     Rule(
-        setting="SESSION_COOKIE_NAME",
-        accepts=_is_cookie_name_of_its_own,
-        problem="is CSRF_COOKIE_NAME or LANGUAGE_COOKIE_NAME, too: one cookie overwrites the other",
-        hint="Set SESSION_COOKIE_NAME = 'sessionid', or another name that only it has.",
-        id="dj_sessions.W028",
-    ),
-    Rule(
         setting="SESSION_COOKIE_SAMESITE",
         accepts=is_samesite,
-        problem="is no value of SameSite: the session cookie cannot be set",
+        problem="is not a value of SameSite: the session cookie cannot be set",
         hint="Set SESSION_COOKIE_SAMESITE = 'Lax', 'Strict', 'None', or False for none.",
         id="dj_sessions.E029",
     ),
     Rule(
         setting="SESSION_COOKIE_DOMAIN",
         accepts=is_domain,
-        problem="is no domain: browsers refuse the session cookie",
+        problem="is not a domain name: browsers refuse the session cookie",
         hint="Set SESSION_COOKIE_DOMAIN = None for the host that sets the cookie, or a bare name "
         "such as 'example.com', without 'https://' and port.",
         id="dj_sessions.W030",
@@ -101,7 +85,7 @@ RULES: Final = (
     Rule(
         setting="SESSION_COOKIE_PATH",
         accepts=is_path,
-        problem="is no path that begins with '/': browsers send the cookie only below the "
+        problem="is not a path that begins with '/': browsers send the cookie only below the "
         "page that set it",
         hint="Set SESSION_COOKIE_PATH = '/', or a path such as '/shop/'.",
         id="dj_sessions.W031",
@@ -109,8 +93,8 @@ RULES: Final = (
     Rule(
         setting="SESSION_CONFLICT_TIMEOUT",
         accepts=_is_duration,
-        problem=f"is no number of seconds from 0 to {DAY}, so a save that meets others fails or "
-        "never ends",
+        problem=f"is not a number of seconds from 0 to {DAY}: a save that meets a conflict fails "
+        "or never ends",
         hint="Set SESSION_CONFLICT_TIMEOUT = 10 for ten seconds: a number, without quotes.",
         id="dj_sessions.W036",
     ),
@@ -122,6 +106,21 @@ RULES: Final = (
         "more, or leave it out.",
         id="dj_sessions.W043",
     ),
+    Rule(
+        setting="SESSION_COOKIE_TOO_LARGE",
+        accepts=lambda value: value in ("error", "warning"),
+        problem="is neither 'error' nor 'warning', and counts as 'error'",
+        hint="Set SESSION_COOKIE_TOO_LARGE = 'warning', or leave it out.",
+        id="dj_sessions.W067",
+    ),
+    Rule(
+        setting="SESSION_CLEAR_SITE_DATA",
+        accepts=is_site_data,
+        problem="is not what a browser can be told to clear: a logout clears nothing, or fails",
+        hint="Set SESSION_CLEAR_SITE_DATA = 'cookies', 'storage', 'cache', '*' or a list of these, "
+        "without quotes inside the quotes.",
+        id="dj_sessions.E068",
+    ),
     *(
         Rule(
             setting=setting,
@@ -131,10 +130,15 @@ RULES: Final = (
             id="dj_sessions.W032",
         )
         for setting in (
+            "SESSION_ADMIN_PANEL",
             "SESSION_COOKIE_HTTPONLY",
+            "SESSION_COOKIE_NO_STORE",
+            "SESSION_COOKIE_PARTITIONED",
             "SESSION_COOKIE_SECURE",
+            "SESSION_ENCRYPTION_ACCEPT_PLAIN",
             "SESSION_EXPIRE_AT_BROWSER_CLOSE",
             "SESSION_FILE_FSYNC",
+            "SESSION_HEALTH_FULL",
             "SESSION_SAVE_EVERY_REQUEST",
         )
     ),

@@ -10,16 +10,29 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
+from django.core.management.base import CommandError
+
 #: Ctrl-C, and what ends a service.
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+#: What shells add to the number of the signal that ended a process.
+SIGNALLED: Final = 128
 
 
-class Interrupted(Exception):
-    """A signal asked to end; ``signal`` tells which."""
+class Interrupted(BaseException):
+    """A signal asked to end; ``signal`` tells which.
+
+    It may come anywhere, and is no error that somebody on the way survives.
+    """
 
     def __init__(self, signum: signal.Signals) -> None:
         self.signal = signum
         super().__init__(signum.name)
+
+
+def ended_by(interrupted: Interrupted, said: str) -> CommandError:
+    """Return the error of a command that a signal has ended; ``said`` follows the signal's name."""
+    signum = interrupted.signal
+    return CommandError(f"Ended by {signum.name}{said}", returncode=SIGNALLED + signum)
 
 
 class Interruption:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -37,7 +38,9 @@ class CountedProgress:
         self._done = 0
 
     def update(self, done: int) -> None:
-        """Write the new count."""
+        """Write the new count, once there is one."""
+        if not done:
+            return
         self._done += done
         self._stream.write(f"\r{self._done:,}{self._of}", style_func=str, ending="")
         self._stream.flush()
@@ -59,6 +62,23 @@ class _Unstyled:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def progress_for(
+    stream: OutputWrapper, options: dict[str, Any], total: Callable[[], int | None] = lambda: None
+) -> Progress:
+    """Return what shows on ``stream`` how much is done, if somebody watches there.
+
+    ``total()``, which may take long, is asked only then.
+    """
+    if options["verbosity"] < 1 or not stream.isatty():
+        return NoProgress()
+    return progress_on(stream, total())
+
+
+def within(total: int | None, limit: int | None) -> int | None:
+    """Return a total of which no more than ``limit`` is done; None and 0 limit nothing."""
+    return min(total, limit) if total and limit else total
 
 
 def progress_on(stream: OutputWrapper, total: int | None) -> Progress:

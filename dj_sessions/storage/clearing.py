@@ -6,7 +6,7 @@ sessions bring a ``Purge`` of their own, which remembers how far it has come.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final
@@ -94,3 +94,27 @@ class ForgottenPurge(PlainPurge):
 
     def count(self) -> int:
         return 0
+
+
+class PurgeOfAll(Purge):
+    """The runs over several stores, one after another."""
+
+    def __init__(self, purges: Sequence[Purge]) -> None:
+        self._purges = purges
+
+    def batches(self, size: int | None = None, limit: int | None = None) -> Iterator[Batch]:
+        left = limit
+        for purge in self._purges:
+            is_last = purge is self._purges[-1]
+            for batch in purge.batches(size, left):
+                left = None if left is None else left - batch.removed
+                yield replace(batch, more=(batch.more or not is_last) and left != 0)
+                if left == 0:
+                    return
+
+    def count(self) -> int:
+        return sum(purge.count() for purge in self._purges)
+
+    def total(self) -> int | None:
+        totals = [purge.total() for purge in self._purges]
+        return None if None in totals else sum(filter(None, totals))

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from random import Random
 from typing import Any
 
 from django.core.checks import CheckMessage
 
-from dj_sessions.storage.base import Commit, Record, Storage
+from dj_sessions.storage.base import Commit, Entries, Entry, Record, Sample, Storage
 from dj_sessions.storage.clearing import Purge
 
 
 class StorageWrapper(Storage):
-    """A storage that does nothing of its own: ``inner`` does what a subclass does not override.
+    """A storage that passes each call to ``inner``, the storage inside. Override what you change.
 
-    Where a subclass overrides a sync method alone, its async twin calls that in a thread. Whoever
-    changes records overrides ``read()`` and ``read_latest()`` alike.
+    If a subclass overrides a sync method only, the async twin calls that method in a thread. A
+    subclass that changes records overrides both ``read()`` and ``read_latest()``.
     """
 
     def __init__(self, inner: Storage) -> None:
@@ -23,7 +25,7 @@ class StorageWrapper(Storage):
         self.inner = inner
 
     def __getattr__(self, name: str) -> Any:
-        """Return what the storage inside has beyond the contract, as its engine may need it."""
+        """Return what the storage inside has beyond the contract; its engine may need it."""
         if name == "inner":  # not made yet, as while it is copied
             raise AttributeError(name)
         return getattr(self.inner, name)
@@ -36,13 +38,23 @@ class StorageWrapper(Storage):
         return self.inner.atomic_replace
 
     @property
+    def atomic_rename(self) -> bool:  # type: ignore[override]
+        """Whether the storage inside renames in one step."""
+        return self.inner.atomic_rename
+
+    @property
     def forgets_expired(self) -> bool:  # type: ignore[override]
-        """Whether the storage inside forgets expired sessions."""
+        """Whether the store of the storage inside removes expired sessions itself."""
         return self.inner.forgets_expired
 
     @property
+    def lists_in_order(self) -> bool:  # type: ignore[override]
+        """Whether the storage inside lists its names in an order."""
+        return self.inner.lists_in_order
+
+    @property
     def async_native(self) -> bool:  # type: ignore[override]
-        """Whether the async twins of the storage inside do I/O of their own."""
+        """Whether the async twins of the storage inside do their I/O in the event loop."""
         return self.inner.async_native
 
     @property
@@ -51,8 +63,18 @@ class StorageWrapper(Storage):
         return self.inner.blocking
 
     @property
+    def database(self) -> str | None:  # type: ignore[override]
+        """The database whose transactions the storage inside takes part in, or None."""
+        return self.inner.database
+
+    @property
+    def place(self) -> Any:
+        """What says where the storage inside keeps sessions."""
+        return self.inner.place
+
+    @property
     def commit(self) -> Commit | None:  # type: ignore[override]
-        """What the last write of the storage inside waits for."""
+        """The end of the transaction around the last write of the storage inside, or None."""
         return self.inner.commit
 
     def check(self) -> list[CheckMessage]:
@@ -66,6 +88,11 @@ class StorageWrapper(Storage):
     def read_latest(self, key: str) -> Record | None:
         return self.inner.read_latest(key)
 
+    def read_whole(self, key: str) -> Record | None:
+        if self._overrides("read_latest"):  # it may change the record
+            return self.read_latest(key)
+        return self.inner.read_whole(key)
+
     def insert(self, key: str, record: Any) -> bool:
         return self.inner.insert(key, record)
 
@@ -78,8 +105,28 @@ class StorageWrapper(Storage):
     def move(self, key: str, expected: Record | None, forward: str) -> bool:
         return self.inner.move(key, expected, forward)
 
+    def drop_forward(self, key: str) -> None:
+        self.inner.drop_forward(key)
+
+    def read_renamed(self, key: str, new: str, latest: bool = False) -> tuple[str, Record] | None:
+        return self.inner.read_renamed(key, new, latest)
+
+    def rename(self, key: str, new: str, record: Any, expected: Record | None) -> str | None:
+        return self.inner.rename(key, new, record, expected)
+
     def holds(self, key: str) -> bool:
         return self.inner.holds(key)
+
+    def read_among(self, keys: Collection[str]) -> dict[str, Record]:
+        if self._overrides("read_latest"):
+            return super().read_among(keys)
+        return self.inner.read_among(keys)
+
+    def names_around_save(self, key: str) -> tuple[str, str]:
+        return self.inner.names_around_save(key)
+
+    def count_forms(self, now: datetime) -> dict[str, int]:
+        return self.inner.count_forms(now)
 
     def may_wait(self) -> bool:
         return self.inner.may_wait()
@@ -91,6 +138,27 @@ class StorageWrapper(Storage):
         if self._overrides("purge"):
             return super().start_purge(now)
         return self.inner.start_purge(now)
+
+    def names(self, batch: int, after: str = "") -> Iterator[list[str]]:
+        return self.inner.names(batch, after)
+
+    def many(self, method: str, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+        if self._overrides(method):
+            return super().many(method, calls)
+        return self.inner.many(method, calls)
+
+    def entries(self, batch: int) -> Iterator[Entries]:
+        if self._overrides("read") or self._overrides("replace"):
+            return super().entries(batch)  # whose records may be other ones than those inside
+        return self.inner.entries(batch)
+
+    def sample(self, size: int, random: Random) -> Sample:
+        if self._overrides("read") or self._overrides("replace"):
+            return super().sample(size, random)
+        return self.inner.sample(size, random)
+
+    def rewrite(self, entry: Entry, payload: Any) -> bool:
+        return self.inner.rewrite(entry, payload)
 
     # The async twins
 
@@ -123,6 +191,18 @@ class StorageWrapper(Storage):
         if self._overrides("move"):
             return await super().amove(key, expected, forward)
         return await self.inner.amove(key, expected, forward)
+
+    async def aread_renamed(
+        self, key: str, new: str, latest: bool = False
+    ) -> tuple[str, Record] | None:
+        if self._overrides("read_renamed"):
+            return await super().aread_renamed(key, new, latest)
+        return await self.inner.aread_renamed(key, new, latest)
+
+    async def arename(self, key: str, new: str, record: Any, expected: Record | None) -> str | None:
+        if self._overrides("rename"):
+            return await super().arename(key, new, record, expected)
+        return await self.inner.arename(key, new, record, expected)
 
     async def aholds(self, key: str) -> bool:
         if self._overrides("holds"):

@@ -29,6 +29,7 @@ GROUPS: dict[str, Callable[[Options], Iterator[Row | Missing]]] = {
     "cache": groups.cache,
     "cached_db": groups.cached_db,
     "file": groups.file,
+    "redis": groups.redis,
     "codec": groups.codec,
     "requests": groups.requests,
     "http": http,
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     length.add_argument("--quick", action="store_true", help="all groups in two minutes")
     length.add_argument("--tiny", action="store_true", help="only to see that it works")
     parser.add_argument("--rounds", type=int, help="how often the sides take turns")
+    parser.add_argument("--connections", type=int, help="to the servers of http, at a time")
     parser.add_argument("--rows", type=int, help="expired sessions to clear")
     parser.add_argument(
         "--stores", metavar="NAME,…", default="", help="only on these: sqlite, redis, file, …"
@@ -81,7 +83,12 @@ def _options(chosen: argparse.Namespace) -> Options:
         rounds = chosen.rounds
         options = replace(options, rounds=rounds, load_rounds=rounds, clearing_rounds=rounds)
     stores = tuple(filter(None, chosen.stores.split(",")))
-    return replace(options, rows=chosen.rows or options.rows, stores=stores)
+    return replace(
+        options,
+        rows=chosen.rows or options.rows,
+        connections=chosen.connections or options.connections,
+        stores=stores,
+    )
 
 
 def _run(name: str, options: Options, missing: list[Missing]) -> list[Row]:

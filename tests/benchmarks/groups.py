@@ -21,6 +21,7 @@ ONE_OF_EACH_ENGINE = (
     Case("cache", cache="redis"),
     Case("cached_db", "postgres", "redis"),
     Case("file"),
+    Case("redis"),
     Case("signed_cookies"),
 )
 #: An object is as large on one store as on another.
@@ -57,6 +58,15 @@ def file(options: Options) -> Found:
     return _operations(options, "file", LIFECYCLE)
 
 
+def redis(options: Options) -> Found:
+    """Beside Django's `cache` engine on the same server."""
+
+    def limits(case: Case, operation: str) -> Limits:
+        return {"client": ("clients", f"client {operation}")}
+
+    return _operations(options, "redis", LIFECYCLE, limits)
+
+
 def codec(options: Options) -> Found:
     with pair_on(ANY) as pair:
         serializers = pair.ours.ask("serializers")
@@ -66,6 +76,12 @@ def codec(options: Options) -> Found:
             limits = {"library": ("codec", f"library {what}")}
             samples = pair.rounds(options, "codec", f"{name} {what}", limits, django)
             yield _timed("codec", size, _codec_operation(name, operation), samples)
+        for name, size in product(serializers, ("small", "large")):
+            django, once = f"JSONSerializer {size} length", replace(options, rounds=1)
+            samples = pair.rounds(once, "codec", f"{name} {size} length", {}, django)
+            operation = _codec_operation(name, "length")
+            sizes = {"django": samples.django, "ours": samples.ours}
+            yield Row("codec", size, operation, "bytes", **sizes, target="")
 
 
 def _codec_operation(serializer: str, operation: str) -> str:

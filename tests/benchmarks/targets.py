@@ -12,6 +12,7 @@ RATIOS: dict[tuple[str, str], dict[str, float]] = {
     ("db", "mariadb"): _SERVER,
     ("cache", "redis"): _REDIS,
     ("cache", "django_redis"): _REDIS,
+    ("redis", "redis"): {"load": 0.60, "save": 0.60},
     ("codec", "small"): {"encode": 0.75, "decode": 0.60},
     ("codec", "large"): {"encode": 0.75, "decode": 0.60},
 }
@@ -26,8 +27,8 @@ def of(group: str, store: str, operation: str) -> str:
         return _of_request(operation)
     if group == "memory":
         return at_most(MEMORY)
-    if group == "codec" and "(" in operation:
-        return at_most(FAST_JSON)
+    if group == "codec" and "(FastJSONSerializer)" in operation:
+        return "" if "length" in operation else at_most(FAST_JSON)
     ratio = RATIOS.get((group, store), {}).get(operation)
     return "" if ratio is None else at_most(ratio)
 

@@ -12,8 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.staticfiles import finders
+from django.db import connections
+from django.test import Client
 
 from tests import services
 from tests.browser.demo import Demo
@@ -21,7 +26,7 @@ from tests.browser.needs import chromium, missing, server, url
 from tests.browser.visitor import Visitor
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page, Route
 
 FLAGS = (
     "--headless",
@@ -32,7 +37,10 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # For tests of cookies: a site with hosts below its domain.
+    "--host-resolver-rules=MAP example.test 127.0.0.1, MAP *.example.test 127.0.0.1",
 )
+HOME = "https://site.test"
 ENGINES = ("db", "cache", "cached_db", "file", "signed_cookies")
 SITES = [(engine, "wsgi") for engine in ENGINES] + [("db", "asgi"), ("cache", "asgi")]
 
@@ -122,3 +130,65 @@ def visitors(
 @pytest.fixture
 def visitor(visitors: Callable[..., Visitor], browser_thread: ThreadPoolExecutor) -> Visitor:
     return browser_thread.submit(visitors).result()
+
+
+# The admin of the test-suite's own site: Django's test client answers the browser
+
+
+@pytest.fixture
+def django_thread(store: Any) -> Iterator[ThreadPoolExecutor]:
+    """A thread in which Django works: it refuses to beside the event loop of the browser."""
+    with ThreadPoolExecutor(1) as thread:
+        yield thread
+        thread.submit(connections.close_all).result()
+
+
+@pytest.fixture
+def answer(django_thread: ThreadPoolExecutor) -> Callable[[Route], None]:
+    client = Client()
+    client.force_login(get_user_model().objects.create_superuser("boss"))
+
+    def respond(method: str, url: str, body: bytes, kind: str) -> dict[str, Any]:
+        path = urlsplit(url).path
+        if path.startswith("/static/"):
+            found = finders.find(path.removeprefix("/static/"))
+            return {"path": found} if found else {"status": 404}
+        address = url.removeprefix(HOME)
+        if method == "POST":  # Chromium follows by itself what it is answered, and asks the network
+            response = client.post(address, body, content_type=kind, follow=True)
+        else:
+            response = client.get(address, follow=True)
+        headers = dict(response.headers)
+        return {"status": response.status_code, "headers": headers, "body": response.content}
+
+    def answer(route: Route) -> None:
+        request = route.request
+        body, kind = request.post_data_buffer or b"", request.headers.get("content-type", "")
+        answered = django_thread.submit(respond, request.method, request.url, body, kind).result()
+        route.fulfill(**answered)
+
+    return answer
+
+
+@pytest.fixture
+def admin_pages(
+    browser: Browser, browser_thread: ThreadPoolExecutor, answer: Any
+) -> Iterator[Callable[..., Page]]:
+    """Opens pages of the admin, for a superuser; the console has to stay empty."""
+    contexts, problems = [], []
+
+    def opened(path: str, **options: Any) -> Page:
+        context = browser.new_context(**options)
+        contexts.append(context)
+        context.set_default_timeout(10_000)
+        context.route("**/*", answer)
+        page = context.new_page()
+        page.on("console", lambda message: problems.append(message.text))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto(HOME + path)
+        return page
+
+    yield opened
+    for context in contexts:
+        browser_thread.submit(context.close).result()
+    assert problems == []

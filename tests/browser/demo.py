@@ -13,7 +13,12 @@ from types import TracebackType
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60  # seconds after which a server that says nothing counts as broken
-CHOICES = ("DATABASE_URL", "CACHE_URL", "SESSION_ENGINE", "DEBUG", "ALLOWED_HOSTS", "SECRET_KEY")
+CHOICES = (
+    *("DATABASE_URL", "CACHE_URL", "SESSION_ENGINE"),
+    *("SESSION_IDLE_AGE", "SESSION_ABSOLUTE_AGE", "SESSION_ANONYMOUS_AGE"),
+    "SESSION_REAUTH_AGE",
+    *("DEBUG", "ALLOWED_HOSTS", "SECRET_KEY"),
+)
 
 
 def environment(var_dir: Path, **choices: str) -> dict[str, str]:
@@ -31,8 +36,10 @@ def manage(*arguments: str) -> list[str]:
 class Demo:
     """`manage.py demo` on a free port. Its folder and its choices outlive a restart."""
 
-    def __init__(self, var_dir: Path, interface: str = "wsgi", **choices: str) -> None:
-        self.interface = interface
+    def __init__(
+        self, var_dir: Path, interface: str = "wsgi", *, host: str = "127.0.0.1", **choices: str
+    ) -> None:
+        self.var_dir, self.interface, self._host = var_dir, interface, host
         self.engine = choices.get("SESSION_ENGINE", "db")
         self._environment = environment(var_dir, **choices)
 
@@ -52,7 +59,7 @@ class Demo:
         self.output = self.url = self.password = ""
         self._told = Event()
         self._process = subprocess.Popen(
-            manage("demo", "127.0.0.1:0", *(["--asgi"] if self.interface == "asgi" else [])),
+            manage("demo", f"{self._host}:0", *(["--asgi"] if self.interface == "asgi" else [])),
             env=self._environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -63,7 +70,7 @@ class Demo:
         self._reader.start()
         self._told.wait(PATIENCE)
         if not self.url:
-            self._kill()
+            self.kill()
             raise AssertionError(f"The demo did not start:\n{self.output}")
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
@@ -72,7 +79,7 @@ class Demo:
         try:
             code = self._process.wait(PATIENCE)
         finally:
-            self._kill()
+            self.kill()
         assert code == 0, self.output
         assert "Stopped." in self.output, self.output
         assert "Traceback" not in self.output, self.output
@@ -81,7 +88,8 @@ class Demo:
         self.stop()
         self.start()
 
-    def _kill(self) -> None:
+    def kill(self) -> None:
+        """End it, whatever went wrong while it ran."""
         self._process.kill()
         self._process.wait()
         self._reader.join()

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -131,3 +132,55 @@ def test_a_driver_that_is_missing_is_named(monkeypatch, name, value, package, sa
     expected = f"{name} names {said}, whose driver is not installed: pip install {package}"
     with pytest.raises(ImproperlyConfigured, match=f"^{re.escape(expected)}$"):
         read(value)
+
+
+@pytest.mark.parametrize("name", ["demo_password", "secret_key"])
+@pytest.mark.parametrize("content", ["", " \n"])
+def test_an_empty_file_of_a_secret_is_named_with_the_remedy(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    said = refused(tmp_path, "demo", "127.0.0.1:0")
+    assert said == (
+        f"CommandError: {tmp_path / name} is empty. Delete it: the next start makes a new one.\n"
+    )
+    if name == "demo_password":  # it came to the database, and has made no user in it
+        assert not (tmp_path / "db.sqlite3").exists()
+
+
+@pytest.mark.parametrize(("debug", "is_warned_of"), [("1", True), ("0", False)])
+def test_serving_all_addresses_is_warned_of(tmp_path, debug, is_warned_of):
+    with Demo(tmp_path, host="0.0.0.0", DEBUG=debug) as demo:
+        assert demo.url.startswith("http://127.0.0.1:")
+        with urllib.request.urlopen(demo.url + "/login/", timeout=30) as answer:
+            assert answer.status == 200
+    assert "WARNING: 0.0.0.0 can be reached from other machines." in demo.output
+    assert "the password above is a superuser" in demo.output
+    assert ("DEBUG is on" in demo.output) is is_warned_of
+
+
+def test_serving_this_machine_alone_is_not_warned_of(tmp_path):
+    with Demo(tmp_path) as demo:
+        pass
+    assert "WARNING" not in demo.output
+
+
+@pytest.mark.parametrize("scheme", ["redis", "django-redis"])
+def test_neither_the_error_page_nor_the_console_shows_a_password(tmp_path, scheme):
+    url = f"{scheme}://visitor:open%2Fsesame@127.0.0.1:1/1"
+    demo = Demo(tmp_path, SESSION_ENGINE="cache", CACHE_URL=url)
+    demo.start()
+    try:
+        with pytest.raises(urllib.error.HTTPError) as failed:
+            urllib.request.urlopen(demo.url, timeout=30)
+        page = failed.value.read().decode()
+    finally:
+        demo.kill()
+    assert "ConnectionError" in page
+    assert "CONNECTION_POOL_KWARGS" in page or "OPTIONS" in page
+    assert not re.search("open(/|%2F|%252F)sesame", page + demo.output)
+
+
+def test_a_database_that_refuses_a_login_does_not_show_its_password(tmp_path):
+    url = "postgresql://visitor:open%2Fsesame@127.0.0.1:1/site"
+    said = refused(tmp_path, "demo", "127.0.0.1:0", DATABASE_URL=url)
+    assert said.startswith("CommandError: The database cannot be used: ")
+    assert "sesame" not in said

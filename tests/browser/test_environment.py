@@ -63,7 +63,8 @@ def test_a_cache_url_becomes_an_entry_of_caches(url, backend, location):
 def test_a_bad_database_url_is_named_with_what_is_accepted(url):
     with pytest.raises(ImproperlyConfigured) as refusal:
         environment.database(url)
-    assert f"DATABASE_URL={url!r} is not understood. Accepted: sqlite:///" in str(refusal.value)
+    shown = url.partition(":")[0] + (":…" if ":" in url else "")
+    assert f"DATABASE_URL={shown!r} is not understood. Accepted: sqlite:///" in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -72,13 +73,46 @@ def test_a_bad_database_url_is_named_with_what_is_accepted(url):
 def test_a_bad_cache_url_is_named_with_what_is_accepted(url):
     with pytest.raises(ImproperlyConfigured) as refusal:
         environment.cache(url)
-    assert f"CACHE_URL={url!r} is not understood. Accepted: locmem://" in str(refusal.value)
+    shown = url.partition(":")[0] + (":…" if ":" in url else "")
+    assert f"CACHE_URL={shown!r} is not understood. Accepted: locmem://" in str(refusal.value)
 
 
-def test_a_refusal_does_not_show_the_password():
-    with pytest.raises(ImproperlyConfigured) as refusal:
-        environment.database("oracle://me:sec@ret@db.example/site")
-    assert "DATABASE_URL='oracle://***@db.example/site'" in str(refusal.value)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "oracle://me:sec@ret@db.example/site",
+        "postgresql://me:12/secret@db.example/site",
+        "postgresql://me:sec#ret@db.example/site",
+        "postgresql://me:secret/site",
+        "postgresql:/me:secret@db.example/site",
+        "postgresql://db.example/site?password=secret",
+        "me:secret@db.example",
+        "postgresql://me:sec\nret@db.example:x/site",
+    ],
+)
+def test_a_refusal_does_not_show_the_password(url: str):
+    for name, read in (("DATABASE_URL", environment.database), ("CACHE_URL", environment.cache)):
+        with pytest.raises(ImproperlyConfigured) as refusal:
+            read(url)
+        said = str(refusal.value).partition(" Accepted: ")[0]
+        assert said == f"{name}={url.partition(':')[0] + ':…'!r} is not understood."
+
+
+@pytest.mark.parametrize(
+    ("url", "options"),
+    [
+        ("redis://:open%2Fsesame@cache.example:6380/1", {"password": "open/sesame"}),
+        ("redis://me:x@cache.example:6380/1", {"username": "me", "password": "x"}),
+        (
+            "django-redis://me:x@cache.example:6380/1",
+            {"CONNECTION_POOL_KWARGS": {"username": "me", "password": "x"}},
+        ),
+    ],
+)
+def test_the_login_of_a_cache_is_no_part_of_its_location(url, options):
+    cache = environment.cache(url)
+    assert cache["LOCATION"] == "redis://cache.example:6380/1"
+    assert cache["OPTIONS"] == options
 
 
 def test_a_choice_that_is_not_offered_is_named_with_what_is(monkeypatch):
@@ -114,3 +148,17 @@ def test_a_secret_is_made_once_and_readable_by_its_owner_alone(tmp_path: Path):
     assert environment.kept(path, lambda: next(made)) == "first"
     assert environment.kept(path, lambda: next(made)) == "first"
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_limit_is_a_number_of_seconds_or_none(monkeypatch):
+    monkeypatch.setenv("SESSION_IDLE_AGE", "120")
+    assert environment.seconds("SESSION_IDLE_AGE") == 120
+    monkeypatch.setenv("SESSION_IDLE_AGE", "")
+    assert environment.seconds("SESSION_IDLE_AGE") is None
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "two", "\u0661"])
+def test_a_bad_limit_is_named_with_what_is_accepted(monkeypatch, value):
+    monkeypatch.setenv("SESSION_IDLE_AGE", value)
+    with pytest.raises(ImproperlyConfigured, match="Accepted: a number of seconds"):
+        environment.seconds("SESSION_IDLE_AGE")

@@ -8,6 +8,10 @@ import pytest
 
 from tests.browser.visitor import Visitor
 
+PATHS = (
+    *("/", "/comment/", "/test-cookie/", "/session/", "/limits/", "/side-by-side/"),
+    "/devices/",
+)
 pytestmark = pytest.mark.parametrize("demo", [("db", "wsgi")], indirect=True, ids="-".join)
 
 
@@ -81,9 +85,9 @@ def test_a_page_shows_the_code_of_its_own_view(visitor: Visitor):
 
 def test_the_admin_opens_for_the_demo_user(visitor: Visitor):
     visitor.log_in()
-    visitor.page.get_by_role("link", name="Admin").click()
+    visitor.follow("Admin")
     assert visitor.sees("Site administration")
-    visitor.page.get_by_role("link", name="Comments", exact=True).click()
+    visitor.follow("Comments")
     assert visitor.sees("Select comment to change")
 
 
@@ -92,10 +96,56 @@ def test_pages_fit_a_narrow_screen_in_light_and_in_dark(visitors: Callable[..., 
     for scheme in ("light", "dark"):
         visitor = visitors(color_scheme=scheme, viewport={"width": 360, "height": 640})
         visitor.log_in()
-        for path in ("/", "/comment/", "/test-cookie/", "/session/"):
+        for path in (
+            "/",
+            "/comment/",
+            "/test-cookie/",
+            "/session/",
+            "/limits/",
+            "/side-by-side/",
+            "/devices/",
+        ):
             visitor.open(path)
             width = visitor.page.evaluate("document.documentElement.scrollWidth")
             assert (path, width) == (path, 360)
         look = "getComputedStyle(document.body).backgroundColor"
         backgrounds.add(visitor.page.evaluate(look))
     assert len(backgrounds) == 2
+
+
+@pytest.mark.parametrize("width", [390, 1000])
+def test_the_header_is_one_row(visitors: Callable[..., Visitor], width: int):
+    visitor = visitors(viewport={"width": width, "height": 844})
+    visitor.log_in()
+    visitor.open("/")
+    parts = visitor.page.locator("header :is(a, button):visible").all()
+    assert len(parts) == (2 if width == 390 else 10)
+    boxes = [box for part in parts if (box := part.bounding_box())]
+    assert max(box["y"] for box in boxes) < min(box["y"] + box["height"] for box in boxes)
+
+
+def test_the_menu_of_a_phone_opens_without_javascript(visitors: Callable[..., Visitor]):
+    visitor = visitors(viewport={"width": 390, "height": 844})
+    visitor.open("/")
+    assert not visitor.page.get_by_role("link", name="Inspector").is_visible()
+    visitor.page.get_by_role("button", name="Menu").click()
+    visitor.follow("Inspector")
+    assert visitor.sees("This browser’s session")
+
+
+def test_the_code_of_a_page_can_be_copied(visitors: Callable[..., Visitor]):
+    allowed = ["clipboard-read", "clipboard-write"]
+    visitor = visitors(java_script_enabled=True, permissions=allowed)
+    visitor.open("/")
+    visitor.page.get_by_text("The view behind this page").click()
+    visitor.page.get_by_role("button", name="Copy").click()
+    visitor.page.get_by_role("button", name="Copied").wait_for()
+    copied = visitor.page.evaluate("navigator.clipboard.readText()")
+    assert copied == visitor.page.locator(".source code").text_content()
+    assert "async def visits" in copied
+
+
+def test_without_javascript_there_is_no_button_that_does_nothing(visitor: Visitor):
+    visitor.open("/")
+    visitor.page.get_by_text("The view behind this page").click()
+    assert visitor.page.get_by_role("button", name="Copy").count() == 0

@@ -1,4 +1,7 @@
-"""Somebody who visits the demo site with a browser of their own, JavaScript switched off."""
+"""Somebody who visits the demo site with a browser of their own.
+
+JavaScript is switched off where a test does not ask for it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ COOKIE = "sessionid"
 class Visitor:
     def __init__(self, browser: Browser, demo: Demo, **options: Any) -> None:
         self.demo = demo
-        self.context = browser.new_context(java_script_enabled=False, **options)
+        self.context = browser.new_context(**{"java_script_enabled": False} | options)
         self.context.set_default_timeout(15_000)
         self.page = self.context.new_page()
 
@@ -25,7 +28,13 @@ class Visitor:
         assert response.ok, (path, response.status)
 
     def press(self, button: str) -> None:
-        self.page.get_by_role("button", name=button, exact=True).click()
+        """Send a form, and wait for the whole answer: the address of a page comes before it."""
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name=button, exact=True).click()
+
+    def follow(self, link: str) -> None:
+        with self.page.expect_navigation():
+            self.page.get_by_role("link", name=link, exact=True).click()
 
     # What every page shows
 

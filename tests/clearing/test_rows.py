@@ -13,7 +13,7 @@ from django.db.models import signals
 from django.utils import timezone
 
 from dj_sessions.storage import clearing as batches
-from dj_sessions.storage.rows import clearing
+from dj_sessions.storage.rows import clearing, windows
 from tests.counters import statements
 from tests.stores import in_thread
 
@@ -235,8 +235,8 @@ def test_another_error_is_not_tried_again(store, rows):
 
 @pytest.fixture
 def small_windows(monkeypatch):
-    monkeypatch.setattr(clearing, "WINDOW", 6)
-    monkeypatch.setattr(clearing, "KEYS", 4)
+    monkeypatch.setattr(windows, "ROWS", 6)
+    monkeypatch.setattr(windows, "KEYS", 4)
 
 
 @pytest.mark.stores("db", database="mariadb")
@@ -248,7 +248,7 @@ def test_a_window_is_over_before_what_expired_later_goes(store, rows, model, siz
     first = rows(6, ago=90, prefix="b")
     run = store.SessionStore._start_purge(timezone.now())
     for batch in run.batches(size):
-        assert batch.removed <= min(size, clearing.KEYS)
+        assert batch.removed <= min(size, windows.KEYS)
         left = set(model.objects.values_list("pk", flat=True))
         assert later <= left or left.isdisjoint(first)
     assert left == set()
@@ -373,7 +373,7 @@ def test_a_query_set_that_keeps_its_rows_is_an_error_and_no_endless_loop(
             return self.update(session_data="deleted")
 
     monkeypatch.setattr(type(model.objects), "_queryset_class", Keeping)
-    with pytest.raises(RuntimeError, match=r"sessions\.Session keeps rows that were deleted"):
+    with pytest.raises(RuntimeError, match=r"sessions\.Session still has rows that were deleted"):
         purge(store, 2)
 
 

@@ -8,7 +8,21 @@ from functools import wraps
 from typing import Any
 from unittest import mock
 
+from dj_sessions.storage import Storage
 from tests.stores import in_thread
+
+
+@contextmanager
+def instead(owner: Any, name: str, method: Callable[..., Any]) -> Iterator[None]:
+    """Put a sync method in place of a storage's own, for async code as well."""
+    twin = f"a{name}"
+    with mock.patch.object(owner, name, method):
+        if not getattr(owner, "async_native", False):
+            yield
+            return
+        # As in a storage that has no twin of its own: it calls the method in a thread.
+        with mock.patch.object(owner, twin, getattr(Storage, twin)):
+            yield
 
 
 @contextmanager
@@ -42,6 +56,6 @@ def _around(
         once()
         return result
 
-    with mock.patch.object(owner, name, method):
+    with instead(owner, name, method):
         yield acted
     assert acted, f"{name} was not called"

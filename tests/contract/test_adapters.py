@@ -168,3 +168,12 @@ def test_a_move_does_not_wait_for_the_system_to_send_what_it_holds_back(adapter)
         assert adapter.move(f"a{number}", None, f"a{number}/moved", raw, AGE)
         taken.append(time.perf_counter() - started)
     assert min(taken) < 0.03
+
+
+def test_only_the_site_can_tag_what_others_may_write_beside_it(store, adapter):
+    tag = adapter.tag(b"one")
+    assert adapter.tag(b"one") == tag
+    assert adapter.tag(b"two") != tag
+    with override_settings(SECRET_KEY="the key of another site"):
+        is_without_secret = adapter.tag(b"one") == tag
+    assert is_without_secret == (store.cache == "default")  # in local memory nobody else writes

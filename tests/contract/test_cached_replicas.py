@@ -4,14 +4,18 @@ import pytest
 from django.core.cache import caches
 
 from tests import router
+from tests.stores import stored_name
 
-pytestmark = [pytest.mark.stores("cached_db", database="sqlite")]
+pytestmark = [
+    pytest.mark.stores("cached_db", database="sqlite"),
+    pytest.mark.usefixtures("databases"),
+]
 
 
 def test_the_copy_is_made_of_the_row_as_it_was_written(store, save, reopen):
     key = save(colour="green")
     rows = store.SessionStore.get_model_class()._base_manager
-    rows.using("default").get(pk=key).save(using="replica")
+    rows.using("default").get(pk=stored_name(key)).save(using="replica")
     session = reopen(key)
     session.set("colour", "red")
     session.save()

@@ -1,13 +1,11 @@
 """Both requests changed the same key: who wins; and one ended what the other was moving."""
 
-from unittest import mock
-
 import pytest
 from django.contrib.auth import SESSION_KEY
 
 from dj_sessions.backends.stored import ABSENT
 from dj_sessions.exceptions import SessionEnded, SessionInterrupted, UpdateError
-from tests.contract.moments import before
+from tests.contract.moments import before, instead
 
 pytestmark = pytest.mark.stores(server_side=True)
 
@@ -115,7 +113,7 @@ def test_nothing_is_left_of_it_in_the_store(store, save, reopen):
         return original(self, key, record)
 
     reopen(key).flush()
-    with mock.patch.object(store.Storage, "insert", insert):
+    with instead(store.Storage, "insert", insert):
         moving.cycle_key()
     [new] = made
     assert not store.SessionStore().exists(new)

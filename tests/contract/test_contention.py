@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from contextlib import ExitStack
 from contextvars import Context
 
 import pytest
@@ -14,7 +15,7 @@ from django.db import connections
 
 from dj_sessions._session import contention
 from dj_sessions.exceptions import SessionConflict
-from tests.contract.moments import before
+from tests.contract.moments import before, instead
 from tests.stores import in_thread
 
 pytestmark = pytest.mark.stores(server_side=True)
@@ -26,7 +27,14 @@ FAR = 0.004
 
 
 @pytest.fixture
-def far(store, monkeypatch):
+def replaced(store):
+    """Put methods in place of the storage's own, until the test ends."""
+    with ExitStack() as stack:
+        yield lambda name, method: stack.enter_context(instead(store.Storage, name, method))
+
+
+@pytest.fixture
+def far(store, monkeypatch, replaced):
     """A store that takes 4 ms for each verb of a save."""
     monkeypatch.setattr(contention, "TURN_TIMEOUT", 60)  # also on a busy machine
     attempts = []
@@ -38,7 +46,7 @@ def far(store, monkeypatch):
             time.sleep(FAR)
             return original(self, *args)
 
-        monkeypatch.setattr(store.Storage, verb, slow)
+        replaced(verb, slow)
     return attempts
 
 
@@ -123,7 +131,7 @@ def others_save_each_time(store, key):
 
 
 @pytest.fixture
-def never_in_peace(store, key, monkeypatch):
+def never_in_peace(store, key, replaced):
     """A session that somebody else changes before each attempt to save it."""
     original, save = store.Storage.replace, others_save_each_time(store, key)
     inside = threading.local()
@@ -133,7 +141,7 @@ def never_in_peace(store, key, monkeypatch):
             in_thread(as_other, inside, save)
         return original(self, *args)
 
-    monkeypatch.setattr(store.Storage, "replace", overtaken)
+    replaced("replace", overtaken)
 
 
 def as_other(inside, save):

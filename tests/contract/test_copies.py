@@ -22,7 +22,7 @@ from dj_sessions.storage.caches import adapter_of
 from dj_sessions.storage.rows.storage import RowStorage
 from tests.contract.moments import after, before
 from tests.counters import round_trips, statements
-from tests.stores import in_thread
+from tests.stores import in_thread, stored_name
 
 pytestmark = pytest.mark.stores("cached_db")
 
@@ -37,7 +37,7 @@ def evict(store):
     """Forget the copy and its tag, as a full cache does."""
 
     def evict(key):
-        copy = f"{store.SessionStore.cache_key_prefix}{key}"
+        copy = f"{store.SessionStore.cache_key_prefix}{stored_name(key)}"
         caches[store.cache].delete_many([copy, f"{copy}/tag"])
 
     return evict
@@ -152,6 +152,8 @@ def test_what_is_removed_stays_so_though_the_payload_cannot_be_made_again(
     assert not caplog.records
 
 
+@pytest.mark.usefixtures("unlisted")
+@pytest.mark.usefixtures("no_encryption")
 def test_what_was_read_from_the_cache_is_saved_by_one_statement_and_one_round_trip(
     store, key, reopen
 ):
@@ -173,9 +175,9 @@ def test_a_row_deleted_through_the_orm_is_a_session_that_has_ended(store, key, r
     rows = store.SessionStore.get_model_class().objects
     assert reopen(key).get("colour") == "green"
     if way == "instance":
-        rows.get(pk=key).delete()
+        rows.get(pk=stored_name(key)).delete()
     elif way == "queryset":
-        rows.filter(pk=key).delete()
+        rows.filter(pk=stored_name(key)).delete()
     else:
         rows.all().delete()
     assert is_over(reopen, key)
@@ -184,7 +186,7 @@ def test_a_row_deleted_through_the_orm_is_a_session_that_has_ended(store, key, r
 def test_a_row_deleted_while_its_session_is_read(store, key, reopen, evict):
     evict(key)
     rows = store.SessionStore.get_model_class().objects
-    with after(RowStorage, "read_written", lambda: rows.filter(pk=key).delete()):
+    with after(RowStorage, "read_written", lambda: rows.filter(pk=stored_name(key)).delete()):
         assert reopen(key).get("colour") == "green"
     assert is_over(reopen, key)
 
@@ -236,7 +238,9 @@ def test_a_logout_that_is_taken_back_leaves_the_session(store, key, reopen):
 
 def test_a_copy_that_another_program_wrote_does_not_count(store, key, reopen):
     """A server on Django's own engine writes copies without a tag."""
-    caches[store.cache].set(f"{cached_db.KEY_PREFIX}{key}", {"colour": "of nobody"}, 60)
+    caches[store.cache].set(
+        f"{cached_db.KEY_PREFIX}{stored_name(key)}", {"colour": "of nobody"}, 60
+    )
     assert reopen(key).get("colour") == "green"
 
 
@@ -279,7 +283,9 @@ def test_a_generation_that_began_between_reading_the_row_and_copying_it(store, k
     """With it a process says all at once that many sessions have ended, this one among them."""
 
     def end():
-        store.SessionStore.get_model_class().objects.filter(pk=key)._raw_delete(store.database)
+        store.SessionStore.get_model_class().objects.filter(pk=stored_name(key))._raw_delete(
+            store.database
+        )
         evict(key)
         caches[store.cache].set(f"{cached_db.KEY_PREFIX}/generation", "another", None)
         store.SessionStore("a" * 32).get("colour")  # another request, which hears of it
@@ -306,11 +312,14 @@ def test_a_generation_that_another_client_wrote_is_the_generation(store, key, re
     assert sent == []
 
 
+@pytest.mark.usefixtures("no_encryption")
 def test_an_ended_session_is_busy_for_a_while(store, key, reopen):
     """So that a process that dies before the row has gone leaves no copy of it behind."""
     reopen(key).flush()
-    assert caches[store.cache].get(f"{cached_db.KEY_PREFIX}{key}/tag").startswith("busy ")
-    assert caches[store.cache].get(f"{cached_db.KEY_PREFIX}{key}") is None
+    assert (
+        caches[store.cache].get(f"{cached_db.KEY_PREFIX}{stored_name(key)}/tag").startswith("busy ")
+    )
+    assert caches[store.cache].get(f"{cached_db.KEY_PREFIX}{stored_name(key)}") is None
 
 
 def test_a_key_that_nobody_has_leaves_nothing_in_the_cache(store, reopen):
@@ -319,7 +328,7 @@ def test_a_key_that_nobody_has_leaves_nothing_in_the_cache(store, reopen):
     reopen(name).flush()
     reopen(name).delete()
     for entry in ("", "/tag"):
-        assert caches[store.cache].get(f"{cached_db.KEY_PREFIX}{name}{entry}") is None
+        assert caches[store.cache].get(f"{cached_db.KEY_PREFIX}{stored_name(name)}{entry}") is None
 
 
 def test_no_cookie_names_the_generation(store, key, reopen):
@@ -361,6 +370,7 @@ def options(store, **options):
 
 @pytest.mark.stores("cached_db", cache=("redis", "django_redis"))
 @pytest.mark.modes("sync")
+@pytest.mark.usefixtures("no_encryption")
 def test_an_ended_session_stays_so_however_its_mark_is_written(store, key, reopen, evict):
     name = "serializer" if store.cache == "redis" else "SERIALIZER"
     with options(store, **{name: f"{__name__}.Salted"}):
@@ -393,7 +403,7 @@ def test_a_serializer_may_return_text(store, key, reopen, evict, decoded):
 
 
 def test_a_tag_that_cannot_be_read_counts_as_none(store, key, reopen):
-    tag = f"{cached_db.KEY_PREFIX}{key}/tag"
+    tag = f"{cached_db.KEY_PREFIX}{stored_name(key)}/tag"
     if store.cache in ("redis", "django_redis"):
         adapter = adapter_of(caches[store.cache])
         adapter.client.set(adapter.name(tag), b"\x80no pickle", ex=60)

@@ -15,6 +15,7 @@ from django.test import override_settings
 from dj_sessions._codec import log_rate
 from dj_sessions.storage.caches import adapter_of
 from tests.contract.visits import visit
+from tests.stores import stored_name
 
 LOGGER = "django.security.SuspiciousSession"
 SECRET = "a-value-nobody-may-log"
@@ -28,14 +29,17 @@ def spoil(store):
         if store.kind == "signed_cookies":
             return payload
         if store.kind == "file":
-            (store.path / f"sessionid{key}").write_bytes(payload.encode())
+            (store.path / f"sessionid{stored_name(key)}").write_bytes(payload.encode())
         elif store.kind == "cache":
-            caches[store.cache].set(store.SessionStore.cache_key_prefix + key, payload)
+            caches[store.cache].set(store.SessionStore.cache_key_prefix + stored_name(key), payload)
+        elif store.kind == "redis":
+            storage = store.SessionStore().get_storage()
+            storage.server.send("SET", storage.name_of(stored_name(key)), payload)
         else:
-            rows = store.SessionStore.get_model_class().objects.filter(session_key=key)
+            rows = store.SessionStore.get_model_class().objects.filter(session_key=stored_name(key))
             assert rows.update(session_data=payload) == 1
             if store.cache:
-                caches[store.cache].delete(store.SessionStore.cache_key_prefix + key)
+                caches[store.cache].delete(store.SessionStore.cache_key_prefix + stored_name(key))
         return key
 
     return spoil
@@ -120,7 +124,7 @@ def test_bytes_that_the_cache_cannot_read_are_an_empty_session_and_one_line(
     key = save(colour="green")
     rubbish = b"\x80\x05rubbish"
     cache = caches[store.cache]
-    name = cache.make_key(store.SessionStore.cache_key_prefix + key)
+    name = cache.make_key(store.SessionStore.cache_key_prefix + stored_name(key))
     if store.cache == "redis":
         assert cache._cache.get_client(write=True).set(name, rubbish)
     elif store.cache == "django_redis":
@@ -136,6 +140,7 @@ def test_bytes_that_the_cache_cannot_read_are_an_empty_session_and_one_line(
 
 
 @pytest.mark.stores("cache")
+@pytest.mark.usefixtures("no_encryption")
 def test_a_value_whose_class_is_gone_is_an_empty_session_and_one_line(
     store, save, reopen, monkeypatch, caplog
 ):
@@ -193,7 +198,7 @@ def test_a_payload_is_read_under_an_old_secret_while_that_is_a_fallback(
     with override_settings(SECRET_KEY="the old key"):
         key = save(colour="green")
     if store.cache:
-        caches[store.cache].delete(store.SessionStore.cache_key_prefix + key)
+        caches[store.cache].delete(store.SessionStore.cache_key_prefix + stored_name(key))
     with override_settings(SECRET_KEY_FALLBACKS=["the old key"]):
         session = reopen(key)
         assert session.get("colour") == "green"
@@ -201,7 +206,8 @@ def test_a_payload_is_read_under_an_old_secret_while_that_is_a_fallback(
         session.set("size", 3)
         session.save()
     if store.cache:
-        caches[store.cache].delete(store.SessionStore.cache_key_prefix + session.session_key)
+        name = stored_name(session.session_key)
+        caches[store.cache].delete(store.SessionStore.cache_key_prefix + name)
     assert dict(reopen(session.session_key).items()) == {"colour": "green", "size": 3}
 
 

@@ -8,35 +8,10 @@ from django.core.cache import caches
 from django.test import override_settings
 from django.utils import timezone
 
+from tests.clock import Clock
+from tests.stores import stored_name
+
 TWO_WEEKS = 1209600
-
-
-class Clock:
-    """Django's clock, standing still at the time of the machine, until it is moved."""
-
-    def __init__(self):
-        # A file's time of modification is the machine's whatever Django believes.
-        self.start = datetime.now(UTC).replace(microsecond=0)
-        self._now, self._time = mock.Mock(), mock.Mock()
-        self.move(0)
-
-    def move(self, seconds):
-        """Make it `seconds` after the start."""
-        self._now.return_value = self.after(seconds=seconds)
-        self._time.return_value = self.after(seconds=seconds).timestamp()
-
-    def after(self, **duration):
-        return self.start + timedelta(**duration)
-
-
-@pytest.fixture
-def clock():
-    clock = Clock()
-    with (
-        mock.patch("django.utils.timezone.now", clock._now),
-        mock.patch("time.time", clock._time),
-    ):
-        yield clock
 
 
 def kinds(clock):
@@ -239,7 +214,7 @@ def test_a_session_that_is_over_is_not_found_again(new, reopen):
         assert again.session_key is None, expiry
 
 
-@pytest.mark.stores(cache=None)
+@pytest.mark.stores("db", "file", "signed_cookies")
 def test_a_session_ends_when_its_own_time_is_up(new, reopen, clock):
     for expiry in (1000, timedelta(seconds=1000), clock.after(seconds=1000)):
         clock.move(0)
@@ -255,7 +230,7 @@ def test_a_session_ends_when_its_own_time_is_up(new, reopen, clock):
         assert again.session_key is None
 
 
-@pytest.mark.stores(cache=None)
+@pytest.mark.stores("db", "file", "signed_cookies")
 def test_a_session_ends_when_the_age_of_the_settings_is_up(save, reopen, clock):
     with override_settings(SESSION_COOKIE_AGE=1000):
         key = save(colour="green")
@@ -333,4 +308,4 @@ def test_clear_expired_goes_by_the_clock_of_django(djangos_clock, store, save, n
     for moved, is_kept in [(TWO_WEEKS - 60, True), (TWO_WEEKS + 60, False)]:
         djangos_clock.move(moved)
         new().clear_expired()
-        assert (store.path / f"sessionid{key}").exists() is is_kept
+        assert (store.path / f"sessionid{stored_name(key)}").exists() is is_kept

@@ -12,6 +12,7 @@ from django.test import AsyncRequestFactory, RequestFactory, override_settings
 from dj_sessions.middleware import SessionMiddleware
 from dj_sessions.storage.rows.prepared import _rows
 from tests.contract.visits import make_view
+from tests.stores import stored_name
 
 
 class Shouting(JSONSerializer):
@@ -93,6 +94,7 @@ def test_ages_are_those_of_the_settings_now(save, reopen):
 
 
 @pytest.mark.stores("db", "file", "signed_cookies")
+@pytest.mark.usefixtures("no_encryption")
 def test_the_serializer_is_the_one_of_the_settings_now(save, reopen, caplog):
     before = save(colour="red")
     with override_settings(SESSION_SERIALIZER=f"{__name__}.Shouting"):
@@ -115,6 +117,7 @@ def test_the_secret_is_the_one_of_the_settings_now(save, reopen):
 
 
 @pytest.mark.stores("cache", "cached_db")
+@pytest.mark.usefixtures("no_encryption")
 def test_the_cache_is_the_one_of_the_settings_now(store, save):
     prefix = store.SessionStore.cache_key_prefix
     one = save(colour="green")
@@ -123,11 +126,11 @@ def test_the_cache_is_the_one_of_the_settings_now(store, save):
         CACHES={**settings.CACHES, "another": another}, SESSION_CACHE_ALIAS="another"
     ):
         other = save(colour="red")
-        assert caches["another"].get(prefix + other) == {"colour": "red"}
-        assert caches["another"].get(prefix + one) is None
+        assert caches["another"].get(prefix + stored_name(other))["colour"] == "red"
+        assert caches["another"].get(prefix + stored_name(one)) is None
         caches["another"].clear()
-    assert caches[store.cache].get(prefix + one) == {"colour": "green"}
-    assert caches[store.cache].get(prefix + other) is None
+    assert caches[store.cache].get(prefix + stored_name(one))["colour"] == "green"
+    assert caches[store.cache].get(prefix + stored_name(other)) is None
 
 
 @pytest.mark.stores("cached_db")
@@ -135,7 +138,7 @@ def test_times_have_the_zone_that_the_settings_say_now(store, save, reopen):
     """A load that misses the cache reads the date of the row."""
     key = save(colour="green")
     for use_tz in (True, False, True):
-        caches[store.cache].delete(f"{store.SessionStore.cache_key_prefix}{key}")
+        caches[store.cache].delete(f"{store.SessionStore.cache_key_prefix}{stored_name(key)}")
         _rows.cache_clear()
         with override_settings(USE_TZ=not use_tz):
             reopen(save(colour="red")).get("colour")
@@ -149,9 +152,9 @@ def test_the_directory_is_the_one_of_the_settings_now(store, save, reopen, tmp_p
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     with override_settings(SESSION_FILE_PATH=elsewhere):
         other = save(colour="red")
-        assert [file.name for file in elsewhere.iterdir()] == [f"sessionid{other}"]
+        assert [file.name for file in elsewhere.iterdir()] == [f"sessionid{stored_name(other)}"]
         assert reopen(one).get("colour") is None
-    assert [file.name for file in store.path.iterdir()] == [f"sessionid{one}"]
+    assert [file.name for file in store.path.iterdir()] == [f"sessionid{stored_name(one)}"]
     assert reopen(one).get("colour") == "green"
 
 
@@ -159,6 +162,6 @@ def test_the_directory_is_the_one_of_the_settings_now(store, save, reopen, tmp_p
 def test_files_are_named_as_the_settings_say_now(store, save, reopen):
     with override_settings(SESSION_COOKIE_NAME="visit"):
         key = save(colour="green")
-        assert (store.path / f"visit{key}").exists()
+        assert (store.path / f"visit{stored_name(key)}").exists()
         assert reopen(key).get("colour") == "green"
     assert reopen(key).get("colour") is None

@@ -2,14 +2,20 @@
 
 import io
 import re
+import traceback
 from datetime import UTC, datetime
 
 import pytest
 from django.core.management import call_command
 from django.test import override_settings
 
-from dj_sessions.exceptions import CreateError, UpdateError
+from dj_sessions._session.modes import finish, in_sync
+from dj_sessions.exceptions import CreateError, SessionTooLarge, UpdateError
+from dj_sessions.serializers import EncryptedJSONSerializer, JSONSerializer
+from dj_sessions.storage.rows.orm import Rows
+from tests.contract.moments import before
 from tests.contract.traffic import traffic
+from tests.stores import stored_name
 
 KEY = re.compile(r"[0-9a-z]{32}")
 LONG_AGO = datetime(2020, 2, 2, tzinfo=UTC)
@@ -82,7 +88,30 @@ def test_must_create_takes_a_free_key_and_never_a_taken_one(save, reopen):
     assert reopen(taken).get("colour") == "green"
 
 
-@pytest.mark.stores(server_side=True)
+@pytest.mark.modes("sync")
+@pytest.mark.stores("db", "cached_db")
+@pytest.mark.parametrize("is_renamed", [False, True])
+def test_a_key_that_was_taken_and_is_free_by_now_is_no_error(store, save, settings, is_renamed):
+    """As where a session ends between the statement that it refuses and the look at it."""
+    settings.SESSION_KEY_STORAGE = ["plain"]  # of two forms the other one is looked at first
+    key, other = save(), save()
+    storage = store.SessionStore().get_storage()
+    session = store.SessionStore(other)
+    session["colour"] = "blue"
+    record = finish(session._make_record(in_sync, session._session))
+
+    def end():
+        store.SessionStore().get_storage().remove(key)
+
+    with before(Rows, "is_taken", end):
+        stored = (
+            storage.rename(other, key, record, None) if is_renamed else storage.insert(key, record)
+        )
+    assert stored == (key if is_renamed else True)
+    assert store.SessionStore(key)["colour"] == "blue"
+
+
+@pytest.mark.stores(server_side=True, is_moving=False)
 def test_must_create_stores_what_this_session_holds_without_reading(store, reopen):
     session = reopen("a" * 32)
     with traffic(store) as said:
@@ -284,10 +313,10 @@ def test_clear_expired_removes_expired_rows_behind_a_cache(store, new, save):
     over.save()
     new().clear_expired()
     rows = store.SessionStore.get_model_class().objects.values_list("session_key", flat=True)
-    assert list(rows) == [live]
+    assert list(rows) == [stored_name(live)]
 
 
-@pytest.mark.stores("cache")
+@pytest.mark.stores("cache", "redis")
 def test_a_cache_clears_by_itself(store, new, save, reopen):
     key = save(colour="green")
     with traffic(store) as said:
@@ -313,8 +342,102 @@ def test_a_session_over_the_size_of_a_cookie_is_stored_whole(save, reopen):
     assert reopen(save(items=items)).get("items") == items
 
 
+@pytest.fixture
+def too_large():
+    """Data that no compression brings into a cookie."""
+    return {"items": [hash(str(number)) for number in range(1000)], "colour": "green", "size": 30}
+
+
+def longest_text_in_the_frames_of(error):
+    """Reports of errors show the variables of our own frames: none may be the key."""
+    ours = [
+        f
+        for f, _ in traceback.walk_tb(error.__traceback__)
+        if "dj_sessions" in f.f_globals["__name__"]
+    ]
+    assert ours
+    return max(
+        len(v) for frame in ours for v in (*frame.f_locals.values(), "") if isinstance(v, str)
+    )
+
+
 @pytest.mark.stores("signed_cookies")
-def test_a_cookie_that_browsers_would_drop_is_warned_of(save, caplog):
-    with override_settings(SECRET_KEY="another"):
-        save(items=[hash(str(number)) for number in range(1000)])
-    assert ["browsers drop cookies" in record.message for record in caplog.records] == [True]
+def test_a_cookie_that_browsers_would_drop_is_an_error_that_says_what_is_large(
+    save, reopen, too_large
+):
+    key = save(colour="red")
+    session = reopen(key)
+    session.update(too_large)
+    for store in (session.save, session.cycle_key):
+        with pytest.raises(SessionTooLarge) as caught:
+            store()
+        assert caught.value.limit == 4096 < caught.value.size
+        assert [name for name, _ in caught.value.largest] == ["items", "colour", "size"]
+        assert caught.value.largest[0][1] > 4096
+        assert session.raw.session_key == key
+        assert longest_text_in_the_frames_of(caught.value) <= len(key)
+    del session.raw["items"]
+    session.save()
+    assert reopen(session.raw.session_key).get("size") == 30
+
+
+@pytest.mark.stores("signed_cookies")
+def test_a_cookie_that_browsers_would_drop_is_warned_of_where_the_site_has_it_so(
+    save, reopen, too_large, caplog
+):
+    with override_settings(SESSION_COOKIE_TOO_LARGE="warning"):
+        key = save(**too_large)
+    [record] = caplog.records
+    assert record.levelname == "WARNING"
+    assert "browsers drop cookies" in record.getMessage()
+    assert "'items' (" in record.getMessage()
+    assert dict(reopen(key).items()) == too_large
+
+
+@pytest.mark.stores("signed_cookies")
+def test_a_cookie_counts_with_its_name_up_to_the_last_byte(new):
+    session = new()
+    session.set("text", "")
+    with (
+        pytest.raises(SessionTooLarge) as caught,
+        override_settings(SESSION_COOKIE_NAME="a" * 4096),
+    ):
+        session.save()
+    room = 2 * 4096 - caught.value.size  # for the name of a cookie that just fits
+    with override_settings(SESSION_COOKIE_NAME="a" * room):
+        session.save()
+    with pytest.raises(SessionTooLarge), override_settings(SESSION_COOKIE_NAME="a" * (room + 1)):
+        session.save()
+
+
+class Bound:
+    """A serializer that is made for one engine and one purpose alone."""
+
+    def __init__(self, engine, purpose):
+        self.inner = JSONSerializer()
+        self.dumps, self.loads = self.inner.dumps, self.inner.loads
+
+    for_engine = classmethod(type.__call__)
+
+
+@pytest.mark.stores("signed_cookies")
+@pytest.mark.parametrize("serializer", [Bound, EncryptedJSONSerializer])
+def test_the_bytes_of_a_key_are_those_before_compression_and_encryption(new, serializer):
+    session = new()
+    session.raw.serializer = serializer
+    session.set("cart", "a" * 9000)
+    session.set("seen", hex(3**20000))
+    with pytest.raises(SessionTooLarge) as caught:
+        session.save()
+    assert dict(caught.value.largest)["cart"] == len('"cart":') + 9002
+
+
+@pytest.mark.stores("signed_cookies")
+def test_what_is_said_of_a_session_that_is_too_large_has_no_value_and_no_long_key(new):
+    session = new()
+    session.set("k" * 5000, "a secret")
+    session.set("cart", hex(3**20000))
+    with pytest.raises(SessionTooLarge) as caught:
+        session.save()
+    assert "secret" not in str(caught.value)
+    assert len(str(caught.value)) < 600

@@ -16,8 +16,9 @@ from django.test import RequestFactory, override_settings
 from dj_sessions._codec import forwards
 from dj_sessions.exceptions import SessionConflict, SessionEnded, UpdateError
 from dj_sessions.middleware import SessionMiddleware
-from tests.contract.moments import before
+from tests.contract.moments import before, instead
 from tests.contract.traffic import traffic
+from tests.stores import stored_name
 
 pytestmark = pytest.mark.stores(server_side=True)
 
@@ -92,11 +93,11 @@ def test_it_leaves_no_key_of_its_own(store, two):
         return original(self, key, record)
 
     one, other = two
-    with mock.patch.object(store.Storage, "insert", insert):
+    with instead(store.Storage, "insert", insert):
         one.cycle_key()
         other.cycle_key()
-    assert one.raw.session_key == made[0]
-    assert not store.SessionStore().exists(made[1])
+    assert stored_name(one.raw.session_key) == made[0]
+    assert not store.SessionStore().get_storage().holds(made[1])
 
 
 def test_a_save_follows_and_merges(two, key, reopen):
@@ -179,7 +180,7 @@ def test_a_change_of_the_key_that_fails_leaves_the_old_one_alone(store, two, key
         made.append(one.raw._session_key)
         raise SessionConflict(1)
 
-    with mock.patch.object(store.Storage, "move", fail), pytest.raises(SessionConflict):
+    with instead(store.Storage, "move", fail), pytest.raises(SessionConflict):
         one.cycle_key()
     assert one.raw.session_key == key
     assert not store.SessionStore().exists(made[0])
@@ -284,12 +285,14 @@ def test_a_forward_is_read_only_under_the_key_that_it_was_made_for():
     assert "b" * 8 not in text
 
 
+@pytest.mark.usefixtures("unlisted")
+@pytest.mark.stores(is_moving=False)
 def test_it_takes_no_more_statements_or_round_trips_than_removing_the_old_key(store, two):
     one, _ = two
     with traffic(store) as said:
         one.cycle_key()
     assert len(said.statements) == (2 if store.case.database else 0), said.statements
-    if store.kind == "cache":
+    if store.kind in ("cache", "redis"):
         # Memcached takes one entry with a command, and a command that is not answered holds up
         # the next one.
         assert len(said.round_trips) == 2 + (store.cache == "memcached"), said.round_trips
@@ -302,10 +305,10 @@ def test_a_row_that_leads_on_is_no_session_to_the_orm_and_is_cleared_in_the_end(
     one, _ = two
     one.cycle_key()
     model = store.SessionStore.get_model_class()
-    assert [row.pk for row in model.objects.all()] == [one.raw.session_key]
+    assert [row.pk for row in model.objects.all()] == [stored_name(one.raw.session_key)]
     later = time.time() + forwards.AGE + 1
-    assert not model._base_manager.filter(pk=key).exists()
-    rows = model._base_manager.filter(pk=forwards.name(key))
+    assert not model._base_manager.filter(pk=stored_name(key)).exists()
+    rows = model._base_manager.filter(pk=forwards.name(stored_name(key)))
     assert rows.get().get_decoded() == {}
     assert rows.get().expire_date.timestamp() < later - forwards.AGE
     call_command("clearsessions", verbosity=0)
@@ -506,7 +509,8 @@ def test_receivers_see_the_old_row_end_and_requests_are_led_on(store, two, key, 
         signal.connect(hear, sender=model if sender else None)
     try:
         one.cycle_key()
-        assert heard == [(signals.pre_delete, key), (signals.post_delete, key)]
+        name = stored_name(key)
+        assert heard == [(signals.pre_delete, name), (signals.post_delete, name)]
         other.set("mine", 1)
         other.save()
         late = reopen(one.raw.session_key)
@@ -514,8 +518,8 @@ def test_receivers_see_the_old_row_end_and_requests_are_led_on(store, two, key, 
         other.flush()
         assert stored(one, reopen) == {}
         assert heard[2:] == [
-            (signals.pre_delete, one.raw.session_key),
-            (signals.post_delete, one.raw.session_key),
+            (signals.pre_delete, stored_name(one.raw.session_key)),
+            (signals.post_delete, stored_name(one.raw.session_key)),
         ]
     finally:
         for signal in (signals.pre_delete, signals.post_delete):

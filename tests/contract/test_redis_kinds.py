@@ -158,6 +158,7 @@ def test_of_many_who_write_on_the_same_condition_one_does(kind):
         assert sorted(threads.map(write, range(8))) == [False] * 7 + [True]
 
 
+@pytest.mark.usefixtures("unlisted")
 def test_a_session_lives_and_ends(kind):
     SessionStore = import_module("dj_sessions.backends.cache").SessionStore
     session = SessionStore()
@@ -257,6 +258,7 @@ def test_text_for_answers_is_no_matter_where_values_are_text():
 
 
 @pytest.mark.usefixtures("kind", "databases")
+@pytest.mark.usefixtures("no_encryption")
 def test_copies_of_rows_are_kept_and_end_with_their_rows():
     store = import_module("dj_sessions.backends.cached_db").SessionStore
     session = store()

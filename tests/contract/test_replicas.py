@@ -6,8 +6,12 @@ from django.utils import timezone
 from dj_sessions.exceptions import UpdateError
 from tests import router
 from tests.counters import statements
+from tests.stores import stored_name
 
-pytestmark = pytest.mark.stores("db", database="sqlite")
+pytestmark = [
+    pytest.mark.stores("db", database="sqlite"),
+    pytest.mark.usefixtures("databases"),
+]
 
 
 @pytest.fixture
@@ -16,7 +20,7 @@ def replicate(store):
     rows = store.SessionStore.get_model_class()._base_manager
 
     def replicate(key):
-        row = rows.using("default").get(pk=key)
+        row = rows.using("default").get(pk=stored_name(key))
         row.save(using="replica")
 
     return replicate

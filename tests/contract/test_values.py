@@ -80,6 +80,7 @@ def test_a_value_that_json_cannot_hold_is_named(store, save, reopen):
 
 
 @pytest.mark.stores("cache")
+@pytest.mark.usefixtures("no_encryption")
 def test_a_value_that_a_cache_cannot_hold_is_named(store, save, reopen):
     key = save(colour="green")
     for name, value, path in PICKLE_CANNOT.values():
@@ -132,6 +133,7 @@ def test_the_site_hears_of_the_value_and_the_visitor_keeps_the_session(store, mo
 
 
 @pytest.mark.stores("cache")
+@pytest.mark.usefixtures("no_encryption")
 def test_a_cache_keeps_the_types_of_python(save, reopen):
     data = {"added": NOON, "seen": {1, 2}, "price": Decimal(5), 7: "int key"}
     assert dict(reopen(_saved(reopen(None), data)).items()) == data

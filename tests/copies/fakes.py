@@ -44,6 +44,7 @@ class Codec:
 
     can_rebuild = True
     is_plain = False
+    encrypts = False
 
     def decode(self, payload: Any) -> dict[str, Any] | None:
         number = payload.partition(":")[0]
@@ -52,8 +53,10 @@ class Codec:
     def loads(self, content: bytes) -> dict[str, Any] | None:
         raise NotImplementedError
 
-    def trusted(self, payload):
+    def copied(self, payload):
         return self.decode(payload)
+
+    trusted = copied
 
     def rebuild(self, data: dict[str, Any], remainder: str) -> str | None:
         return f"{data['number']}:{remainder}" if self.can_rebuild else None
@@ -69,6 +72,8 @@ class Table:
 
 class Rows(Storage):
     """The rows of a table through one connection; ``step`` is called before each statement."""
+
+    has_own_keys = False
 
     def __init__(self, table: Table, step: Step = nothing) -> None:
         self.table, self.step = table, step
@@ -242,7 +247,7 @@ def storage(rows: Rows, cache: Any, **options: Any) -> CopiedStorage:
     def name(key: str) -> str:
         return f"{PREFIX}{key}"
 
-    return CopiedStorage(rows, cache, cache.alias, PREFIX, name, Codec(), **options)
+    return CopiedStorage(lambda: rows, cache, cache.alias, PREFIX, name, Codec(), **options)
 
 
 def entries(cache: Any) -> set[str]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from dj_sessions.storage.copies import generations
 from tests.copies.fakes import (
     KEY,
     PREFIX,
@@ -25,6 +24,9 @@ from tests.copies.fakes import (
     storage,
 )
 from tests.copies.stepping import Choose, Deed, every_order, play
+
+#: They meet no database, no server and nothing of Django that differs between its versions.
+pytestmark = pytest.mark.thorough
 
 ADAPTERS = {"at once": SteppingAdapter, "piecemeal": PiecemealAdapter}
 #: Which of two servers that take turns has its copies in the compact form.
@@ -43,12 +45,6 @@ def adapter(request: pytest.FixtureRequest) -> type[SteppingAdapter]:
 @pytest.fixture(params=FORMS)
 def forms(request: pytest.FixtureRequest) -> tuple[bool, ...]:
     return FORMS[request.param]
-
-
-@pytest.fixture(autouse=True)
-def no_generation_is_known() -> Iterator[None]:
-    yield
-    generations._known.clear()
 
 
 class World:
@@ -77,8 +73,9 @@ class World:
             is_compact = self.forms[self.count % len(self.forms)]
             self.count += 1
         rows = Rows(self.table, *([] if step is None else [step]))
+        rows.has_own_keys = True  # so that others may know a key before it is stored
         self.opened.append(rows)
-        return storage(rows, self.cache(step), is_compact=is_compact, has_random_keys=False)
+        return storage(rows, self.cache(step), is_compact=is_compact)
 
     def is_honest(self) -> bool:
         """Return whether what is read is what is stored, whoever reads and whichever way."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import pickle
 import secrets
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -16,8 +15,11 @@ from django.utils import timezone
 
 from dj_sessions._codec import payloads
 from dj_sessions.storage.base import Record
+from dj_sessions.storage.caches import CacheAdapter, adapter_of
 from dj_sessions.storage.copies import generations
 from dj_sessions.storage.copies import outage as outages
+from dj_sessions.storage.copies.compact import CompactForm
+from dj_sessions.storage.copies.forms import DjangoForm
 from dj_sessions.storage.copies.storage import CopiedStorage
 from tests.copies.fakes import (
     KEY,
@@ -33,13 +35,6 @@ from tests.copies.fakes import (
     record,
     storage,
 )
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_known() -> Iterator[None]:
-    yield
-    generations._known.clear()
-    outages._outages.clear()
 
 
 @pytest.fixture
@@ -384,7 +379,7 @@ def test_a_compact_copy_has_the_row_s_payload_and_takes_less_than_django_s(cache
 
     def visit() -> CopiedStorage:
         names = cache, cache.alias, PREFIX, lambda key: f"{PREFIX}{key}"
-        return CopiedStorage(rows, *names, PlainCodec(), is_compact=True)
+        return CopiedStorage(lambda: rows, *names, PlainCodec(), is_compact=True)
 
     assert visit().read(KEY).data == data
     found = visit().read(KEY)
@@ -450,3 +445,24 @@ def test_what_is_owed_is_remembered_beside_more_places_than_are_known(monkeypatc
     for key in range(100, 110):
         generations.of(key)
     assert len(generations._known) <= 10
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, {"a": timedelta(1)}, {}], ids=str)
+def test_what_is_compared_is_the_same_for_the_same_value_and_no_other(cache, value):
+    adapter = CacheAdapter(cache)
+    one, again = (adapter.comparable(adapter.encode(value)) for _ in range(2))
+    assert one == again
+    assert one != adapter.comparable(adapter.encode({**value, "b": 2}))
+
+
+@pytest.mark.parametrize("form", [DjangoForm, CompactForm])
+def test_a_tag_fits_no_copy_under_another_name_and_of_no_other_generation(cache, form):
+    form = form(adapter_of(cache), Codec())
+    copy = form.copy(payload(1), None)
+    sealed = list(form.seal(form.names("name", None), copy, "generation").values())
+    here, elsewhere = (
+        dict(zip(form.names(name, None), sealed, strict=True)) for name in ("name", "nam")
+    )
+    assert form.open("name", here, "generation") is not None
+    assert form.open("nam", elsewhere, "generation") is None
+    assert form.open("name", here, "another") is None

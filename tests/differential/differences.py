@@ -56,42 +56,42 @@ DELIBERATE_DIFFERENCES = (
         "What a response says after looking at the session's key depends on the session.",
         django="`session.session_key`, `bool(session)` and `session.load()` leave `accessed` as "
         "it was, so a shared cache may hand one visitor's page to another.",
-        ours="All three set `accessed`, so the response carries `Vary: Cookie`. "
-        "`is_empty()` stays neutral.",
+        ours="All three set `accessed`, so the response carries `Vary: Cookie`. `is_empty()` "
+        "leaves `accessed` as it was.",
         explains=circumstances.looks_at_key,
         witness=Witness("db", [do("read_key")]),
     ),
     Difference(
         "bool",
         "`bool(session)` means the same on every Django.",
-        django="Before 6.1 every session is true, also an empty one.",
-        ours="It is `not session.is_empty()` everywhere, as in Django 6.1.",
+        django="Before 6.1, every session is true, even an empty one.",
+        ours="`bool(session)` is `not session.is_empty()` on every version, as in Django 6.1.",
         explains=circumstances.is_tested_for_truth,
         witness=Witness("db", [do("bool")], until=(6, 1)),
     ),
     Difference(
         "len-and-iter",
-        "A session is iterated and measured like the dictionary that it stands for.",
-        django="`iter(session)` raises KeyError, `len(session)` TypeError.",
-        ours="They are those of the data.",
+        "`iter()` and `len()` of a session are those of its data.",
+        django="`iter(session)` raises KeyError, and `len(session)` raises TypeError.",
+        ours="`iter(session)` yields the keys of the data, and `len(session)` counts them.",
         explains=circumstances.is_iterated,
         witness=Witness("db", [do("set_test_cookie"), do("iter")]),
     ),
     Difference(
         "impossible-key",
         "A key that no session can have costs no I/O.",
-        django="Any text of 8 characters or more is looked up in the store; the file engine "
-        "raises InvalidSessionKey for some.",
-        ours="Anything but 8 to 40 of `0-9a-z` is as good as no key: nothing is looked up, "
-        "and the middleware deletes the cookie at once.",
+        django="The store is asked for any text of 8 characters or more; the file engine raises "
+        "InvalidSessionKey for some of them.",
+        ours="A key is 8 to 40 characters of `0-9a-z`. Anything else counts as no key: the store "
+        "is not asked, and the middleware deletes the cookie at once.",
         explains=circumstances.has_impossible_key,
         witness=Witness("db", [do("open", "UPPERCASE")]),
     ),
     Difference(
         "file-expiry",
         "`set_expiry(<seconds>)` ends a session on the file engine.",
-        django="The number is compared with nothing: such a session never ends.",
-        ours="It ends that long after it was last saved, as on the other engines.",
+        django="The file engine never checks the number of seconds: such a session never ends.",
+        ours="The session ends that many seconds after it was last saved, as on the other engines.",
         explains=circumstances.outlives_file_expiry,
         witness=Witness(
             "file",
@@ -101,7 +101,7 @@ DELIBERATE_DIFFERENCES = (
     Difference(
         "signed-cookies-expiry",
         "`set_expiry()` ends a session on the signed_cookies engine.",
-        django="Only the age of the signature is compared, with SESSION_COOKIE_AGE.",
+        django="Only the age of the signature counts. It is compared with SESSION_COOKIE_AGE.",
         ours="The session's own expiry counts, as on the other engines.",
         explains=circumstances.outlives_cookie_expiry,
         witness=Witness(
@@ -111,20 +111,20 @@ DELIBERATE_DIFFERENCES = (
     ),
     Difference(
         "looking-changes-nothing",
-        "Looking for a session that is unknown, corrupt or over changes nothing.",
-        django="The file engine replaces it with a new empty record, signed_cookies marks the "
-        "session as modified and keeps the dead cookie as its key, and `exists(None)` of the "
-        "file engine gives the session a key.",
-        ours="There is no key, no data, no new record and no mark; what is over stays where it "
-        "is until `clear_expired()`.",
+        "Looking up a session that is unknown, corrupt or expired changes nothing.",
+        django="The file engine replaces it with a new empty record. signed_cookies marks the "
+        "session as modified and keeps the dead cookie as its key. `exists(None)` of the file "
+        "engine gives the session a key.",
+        ours="The session has no key and no data, nothing is stored, and `modified` stays as it "
+        "was. What has expired stays in the store until `clear_expired()` removes it.",
         explains=circumstances.looks_in_vain,
         witness=Witness("signed_cookies", [do("open", CORRUPT), do("get", "a")]),
     ),
     Difference(
         "nothing-put-in",
-        "A request that puts nothing into the session makes none.",
-        django="With SESSION_SAVE_EVERY_REQUEST, a request with the cookie of a session that is "
-        "gone gets a new, empty session.",
+        "A request that stores nothing in the session creates none.",
+        django="With SESSION_SAVE_EVERY_REQUEST, a request whose cookie names a session that no "
+        "longer exists gets a new, empty session.",
         ours="The cookie is deleted.",
         explains=circumstances.puts_nothing_in,
         witness=Witness(
@@ -137,8 +137,8 @@ DELIBERATE_DIFFERENCES = (
     Difference(
         "renewal-interrupts-nobody",
         "A request that changed nothing does not fail because another one ended the session.",
-        django="With SESSION_SAVE_EVERY_REQUEST it is answered with status 400.",
-        ours="It is answered, and the cookie is deleted.",
+        django="With SESSION_SAVE_EVERY_REQUEST, the request gets an error: status 400.",
+        ours="The request gets its normal response, and the cookie is deleted.",
         explains=circumstances.renews_what_another_request_ended,
         witness=Witness(
             "db",
@@ -150,39 +150,39 @@ DELIBERATE_DIFFERENCES = (
     Difference(
         "failed-save-leaves-nothing",
         "A save that fails leaves neither a key nor a record behind.",
-        django="Saving a session that is gone, or a new one with a value that cannot be stored, "
-        "leaves `session_key` naming a record that does not exist, and in the file engine an "
-        "empty file.",
-        ours="`session_key` is None, or what it was, and nothing is stored.",
+        django="After a failed save, `session_key` names a record that does not exist; on the "
+        "file engine there is also an empty file. This happens when the session is gone, or when "
+        "a new one holds a value that cannot be stored.",
+        ours="`session_key` is None, or what it was before, and nothing is stored.",
         explains=circumstances.fails_to_save,
         witness=Witness("db", [do("open", "never0made0but0could0have0been00"), do("save")]),
     ),
     Difference(
         "unstorable-value",
-        "A value that cannot be stored is named.",
-        django="A TypeError says that a set is not JSON serializable, but not which one.",
+        "The error for a value that cannot be stored says where the value is.",
+        django="The TypeError says that a set is not JSON serializable, but not which one.",
         ours="SessionEncodeError, a TypeError, gives the path inside the session, the type and "
-        "the remedy, before anything reaches the store.",
+        "the remedy. It is raised before anything reaches the store.",
         explains=circumstances.meets_unstorable_value,
         witness=Witness("db", [*SAVED, do("__setitem__", "a", {1, 2}), do("save")]),
     ),
     Difference(
         "expiry-refused-at-once",
         "`set_expiry()` refuses what cannot be compared with the site's times.",
-        django="A datetime that is naive where USE_TZ is True, or aware where it is False, is "
-        "accepted, and a later request fails on it or misreads it.",
-        ours="ValueError at the call, and the session is as before.",
+        django="`set_expiry()` accepts a naive datetime where USE_TZ is True, and an aware one "
+        "where it is False. A later request fails on it or misreads it.",
+        ours="`set_expiry()` raises ValueError, and the session stays as it was.",
         explains=circumstances.sets_incomparable_expiry,
         witness=Witness("db", [do("set_expiry", circumstances.NAIVE)]),
     ),
     Difference(
         "merge",
         "Requests that change different keys of a session at once keep both changes.",
-        django="The last save replaces everything that the session held.",
-        ours="It changes the top-level keys that its own request changed; `clear()` and "
-        "`flush()` still replace everything. If what the other request saved is over by then, "
-        "the save ends in UpdateError. `cycle_key()`, as at login, takes what another request "
-        "saved along to the new key.",
+        django="The last save replaces everything in the session.",
+        ours="A save writes only the top-level keys that its own request changed; `clear()` and "
+        "`flush()` still replace everything. If the session as the other request saved it has "
+        "expired by then, the save raises UpdateError. `cycle_key()`, as at login, takes the "
+        "other request's changes along to the new key.",
         explains=circumstances.saves_over_another_save,
         witness=Witness(
             "db",
@@ -198,27 +198,29 @@ DELIBERATE_DIFFERENCES = (
     ),
     Difference(
         "cached-copy",
-        "The cached_db engine caches the data as the database gives it back.",
-        django="The copy keeps what JSON does not, such as integer keys and tuples, until the "
-        "cache forgets it and the same session reads differently.",
-        ours="A hit and a miss return the same.",
+        "The cached_db engine caches the data as the database returns it.",
+        django="The cached copy keeps integer keys and tuples, which JSON cannot hold. When the "
+        "cache drops the copy, the same session reads differently.",
+        ours="A cache hit and a cache miss return the same data.",
         explains=circumstances.caches_what_json_changes,
         witness=Witness("cached_db", [do("__setitem__", "a", {1: (2,)}), do("save")]),
     ),
     Difference(
         "cached-in-doubt",
         "The cached_db engine keeps no copy that might be old.",
-        django="Whoever saves last writes the copy, also over one that is newer, and also after "
-        "a logout.",
-        ours="A save finds the cache as the request saw it, or leaves the copy to the next load.",
+        django="The last save writes the cached copy, even over a newer one and even after a "
+        "logout.",
+        ours="A save writes the copy only if the cache is still as the request saw it. Otherwise "
+        "the next load writes it.",
         explains=circumstances.leaves_copy_to_the_next_load,
         witness=Witness("cached_db", [*SAVED, do("corrupt", "garbage"), do("save")]),
     ),
     Difference(
         "test-cookie",
         "`adelete_test_cookie()` is saved.",
-        django="It does not set `modified`, so the test cookie is still there in the next request.",
-        ours="It sets `modified`, as `delete_test_cookie()` does.",
+        django="`adelete_test_cookie()` does not set `modified`, so the test cookie is still "
+        "there in the next request.",
+        ours="`adelete_test_cookie()` sets `modified`, as `delete_test_cookie()` does.",
         explains=circumstances.deletes_test_cookie,
         witness=Witness(
             "db",
@@ -229,41 +231,45 @@ DELIBERATE_DIFFERENCES = (
     Difference(
         "storage-errors",
         "An error of the database is not a logout.",
-        django="Any DatabaseError while saving becomes UpdateError, which the middleware "
-        "reports as a session that was deleted.",
-        ours="It is raised as it is; UpdateError means that the session is gone.",
+        django="Any DatabaseError during a save becomes UpdateError, which the middleware reports "
+        "as a deleted session.",
+        ours="The DatabaseError is raised as it is. UpdateError means that the session is gone.",
         explains=circumstances.meets_database_error,
         witness=Witness("db", [*SAVED, do("during_outage", "save")]),
     ),
     Difference(
         "broken-serializer",
         "A serializer with a bug is an error, not an empty session.",
-        django="Whatever a serializer raises while reading yields an empty session.",
-        ours="Only what unreadable data can cause does; a TypeError, say, is raised.",
+        django="Any error that a serializer raises while reading gives an empty session.",
+        ours="Only the errors that unreadable data can cause give an empty session. Others, such "
+        "as a TypeError, are raised.",
         explains=circumstances.meets_broken_serializer,
         witness=Witness("db", [*SAVED, do("with_broken_serializer", "load")]),
     ),
     Difference(
         "fewer-statements",
         "A new session is one INSERT.",
-        django="It asks whether the random key is taken and opens a transaction: four statements.",
-        ours="The unique constraint tells; one statement.",
+        django="Creating a session takes four statements: it checks that the random key is free "
+        "and opens a transaction.",
+        ours="Creating a session takes one statement. The unique constraint reports a key that is "
+        "taken.",
         explains=circumstances.counts_statements,
         witness=Witness("db", [do("count_statements", "create")]),
     ),
     Difference(
         "shortened-key",
-        "`str()` of a stored session does not give the session away.",
-        django="It is the whole session key, shown in the admin and in logs.",
-        ours="It is the first six characters and `…`.",
+        "`str()` of a stored session shows only the start of its key.",
+        django="`str()` is the whole session key, which the admin and logs then show.",
+        ours="`str()` is the first six characters of the key and `…`.",
         explains=circumstances.shows_record,
         witness=Witness("db", [do("show_record")]),
     ),
     Difference(
         "secure-deletion",
         "The cookie is deleted with the attributes with which it was set.",
-        django="SESSION_COOKIE_SECURE is left out, except with SameSite=None.",
-        ours="It is kept.",
+        django="The response that deletes the cookie leaves SESSION_COOKIE_SECURE out, except "
+        "with SameSite=None.",
+        ours="The response that deletes the cookie keeps it.",
         explains=circumstances.deletes_cookie_securely,
         witness=Witness(
             "db",

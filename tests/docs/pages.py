@@ -21,6 +21,7 @@ from typing import Any
 import django
 from django.apps import apps
 from django.conf import settings
+from django.contrib import admin
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -151,10 +152,12 @@ def example_site(directory: Path) -> Iterator[Callable[[Page], list[str]]]:
         importlib.invalidate_caches()
         return [name.removesuffix(".py").replace("/", ".") for name in page.files]
 
+    registered = dict(admin.site._registry)
     sys.path.insert(0, str(directory))
     try:
         yield write
     finally:
+        admin.site._registry = registered
         sys.path.remove(str(directory))
         for name in [name for name in sys.modules if name.partition(".")[0] == "shop"]:
             del sys.modules[name]

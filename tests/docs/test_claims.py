@@ -75,7 +75,7 @@ def test_the_salts_are_those_on_the_page(engine, databases, tmp_path):
         signed = store.session_key
     else:
         signed = store.encode({"a": 1})
-    assert signing.loads(signed, salt=salt) == {"a": 1}
+    assert signing.loads(signed, salt=salt)["a"] == 1
 
 
 ONE_BY_ONE = """

@@ -12,6 +12,8 @@ from django.http import HttpResponse
 from django.test import AsyncRequestFactory
 
 from dj_sessions.middleware import SessionMiddleware
+from tests.benchmarks.report.plots import plot
+from tests.benchmarks.results import Row
 from tests.contract.costs import (
     HEARD_BY_SQLITE,
     HEARD_STATEMENTS,
@@ -93,6 +95,39 @@ def test_the_readme_repeats_what_was_measured(deed, phrase):
     words = {1: "one", 2: "two", 3: "three", 4: "four", 6: "six"}
     ours, django = (words[int(n)] for n in re.findall(r"\d+", COSTS[deed]["`db`: statements"]))
     assert phrase.format(ours, django) in " ".join(page(ROOT / "README.md").text.split())
+
+
+README = " ".join(page(ROOT / "README.md").text.split())
+FIGURES = ("Acknowledged", "Lost", "Ended", "Revived")
+
+
+def test_the_readme_repeats_the_figures_of_the_run_under_load():
+    rows = {row["Store"]: row for row in docs("concurrency").sections["How it was tried"].rows}
+    [written, lost] = [rows["`db-postgres`"][column].split(" / ") for column in FIGURES[:2]]
+    [ended, back] = [
+        rows["`cached_db-postgres-redis`"][column].split(" / ") for column in FIGURES[2:]
+    ]
+    assert f"{lost[0]} of the {written[0]} writes" in README
+    assert f"acknowledged; here {lost[1]} of {written[1]}" in README
+    assert f"{back[0]} of {ended[0]} ended sessions came back" in README
+    assert f"{back[1]} of {ended[1]} in this one" in README
+
+
+def test_the_readme_repeats_the_number_of_failures():
+    tables = [
+        docs("outages").sections[engine].rows for engine in ("db", "cache", "cached_db", "file")
+    ]
+    assert f"{sum(map(len, tables))} failures" in README
+
+
+def test_the_page_of_reasons_repeats_the_figures_of_clearing():
+    rows = docs("performance").sections["Clearing"].rows
+    slowest = {row[""]: row["The slowest save beside it"] for row in rows}
+    ours, django = (slowest[f"SQLite, {package}"] for package in ("dj_sessions", "Django"))
+    text = " ".join(docs("why").text.split())
+    seconds = int(django.removesuffix(" ms").replace(",", "")) / 1000
+    assert f"it kept a save waiting for [{seconds:.1f} seconds]" in text
+    assert f"the slowest save took {ours};" in text
 
 
 def costs(store, engine, deed):
@@ -194,13 +229,26 @@ STORES = {
     "sqlite": "SQLite",
     "postgres": "PostgreSQL",
     "mariadb": "MariaDB",
+    "file": "files",
 }
 
 
+MEASURED = json.loads((ROOT / "docs/benchmarks/benchmarks.json").read_text())["rows"]
+
+
+@pytest.mark.parametrize("group", sorted({row["group"] for row in MEASURED}))
+def test_a_chart_shows_the_figures_that_were_measured(group):
+    rows = [
+        Row(**{name: value for name, value in row.items() if name != "ratio"})
+        for row in MEASURED
+        if row["group"] == group
+    ]
+    assert (ROOT / f"docs/benchmarks/{group}.svg").read_text() == plot(group, rows)
+
+
 def test_whatever_the_benchmarks_found_slower_than_django_is_on_the_page():
-    rows = json.loads((ROOT / "docs/benchmarks/benchmarks.json").read_text())["rows"]
     slower = {}
-    for row in rows:
+    for row in MEASURED:
         if row["group"] in ("db", "cache", "cached_db", "file") and row["ratio"]["median"] > 1.05:
             store = " and ".join(STORES[name] for name in row["store"].split("-"))
             found = f"{row['ratio']['median']:.2f}"

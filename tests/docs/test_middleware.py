@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.contrib.auth import SESSION_KEY
 from django.http import JsonResponse
 from django.test import override_settings
 
@@ -73,6 +74,9 @@ def test_a_key_in_a_header_stands_before_the_cookie_and_in_vary(visit, mode):
 def test_no_cookie_before_consent(visit):
     site = "shop.consent.ConsentMiddleware"
     assert not visit(site, "/", {"a": 1}).cookies
+    assert "sessionid" in visit(site, "/", {SESSION_KEY: "1"}).cookies  # a login is no tracking
+    assert visit(site, "/").json()[SESSION_KEY] == "1"
+    visit.cookies.clear()
     visit.cookies["consent"] = "yes"
     assert "sessionid" in visit(site, "/", {"a": 1}).cookies
     assert visit(site, "/").json()["a"] == "1"

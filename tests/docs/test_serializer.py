@@ -1,8 +1,9 @@
-"""The serializer of the page `extending` does what the text around it says."""
+"""The serializers of the pages `extending` and `at-rest` do what the text around them says."""
 
 import pickle
 from datetime import UTC, datetime
 from importlib import import_module
+from itertools import pairwise
 
 import pytest
 from django.contrib.sessions.backends.db import SessionStore as DjangoStore
@@ -50,3 +51,57 @@ def test_a_defect_of_the_serializer_is_raised(with_dates, monkeypatch):
     monkeypatch.setattr(import_module("shop.serializers").DatetimeSerializer, "loads", broken)
     with pytest.raises(AttributeError, match="a typing error"):
         with_dates.decode(payload)
+
+
+@pytest.fixture
+def from_pickle():
+    with override_settings(SESSION_SERIALIZER="dj_sessions.serializers.PickleToJSONSerializer"):
+        yield SessionStore()
+
+
+PICKLE, JSON = (f"dj_sessions.serializers.{name}Serializer" for name in ("Pickle", "JSON"))
+
+
+@pytest.mark.parametrize("writer", [PICKLE, JSON])
+@pytest.mark.parametrize("size", [1, 9999])  # compressed or not
+def test_who_leaves_pickle_behind_reads_both(from_pickle, writer, size):
+    data = {"_auth_user_id": "1", "colour": "grün" * size}
+    with override_settings(SESSION_SERIALIZER=writer):
+        payload = SessionStore().encode(data)
+    assert from_pickle.decode(payload) == data
+
+
+def test_who_leaves_pickle_behind_writes_json(from_pickle):
+    payload = from_pickle.encode({"colour": "green"})
+    with override_settings(SESSION_SERIALIZER=JSON):
+        assert SessionStore().decode(payload) == {"colour": "green"}
+
+
+def test_what_cannot_be_unpickled_any_more_is_an_empty_session(from_pickle, monkeypatch):
+    gone = type("Gone", (), {"__module__": __name__})
+    monkeypatch.setitem(globals(), "Gone", gone)
+    with override_settings(SESSION_SERIALIZER=PICKLE):
+        payload = SessionStore().encode({"value": gone()})
+    monkeypatch.delitem(globals(), "Gone")
+    assert from_pickle.decode(payload) == {}
+
+
+def test_servers_of_each_step_away_from_pickle_read_the_next_one(example):
+    example("at-rest", "shop.still_pickle")
+    away = "dj_sessions.serializers.PickleToJSONSerializer"
+    steps = (PICKLE, "shop.still_pickle.StillPickleSerializer", away)
+    data = {"seen": {datetime(2031, 5, 17, tzinfo=UTC)}}
+    for before, after in pairwise(steps):
+        for writer, reader in ((before, after), (after, before)):
+            with override_settings(SESSION_SERIALIZER=writer):
+                payload = SessionStore().encode(data)
+            with override_settings(SESSION_SERIALIZER=reader):
+                assert SessionStore().decode(payload) == data, (writer, reader)
+
+
+@pytest.mark.parametrize(("writer", "reader"), [(PICKLE, JSON), (JSON, PICKLE)])
+def test_json_and_pickle_take_each_other_for_empty(writer, reader):
+    with override_settings(SESSION_SERIALIZER=writer):
+        payload = SessionStore().encode({"colour": "green"})
+    with override_settings(SESSION_SERIALIZER=reader):
+        assert SessionStore().decode(payload) == {}

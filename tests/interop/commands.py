@@ -88,6 +88,12 @@ def do_serve() -> dict[str, str]:
     return {"wsgi": serve_wsgi() + "/sync/", "asgi": serve_asgi() + "/async/"}
 
 
+def do_carry(keys: list[str]) -> list[str]:
+    """Move the sessions of these keys; return what became of each."""
+    storage = import_module(settings.SESSION_ENGINE).SessionStore().get_storage()
+    return [str(storage.carry(key)) for key in keys]
+
+
 def do_package() -> str:
     """Whose sessions this site uses."""
     return settings.SESSION_ENGINE.partition(".backends.")[0]

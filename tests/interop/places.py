@@ -7,12 +7,13 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from tests import services, settings
+from tests.redis_servers import PATIENT
 from tests.stores import CASES, Case
 
 DJANGO, OURS = "django.contrib.sessions", "dj_sessions"
 
 #: A cache in the memory of one process cannot be shared.
-SHARED = tuple(case for case in CASES if case.cache != "locmem")
+SHARED = tuple(case for case in CASES if case.cache != "locmem" and case.engine != "redis")
 
 PREFIX = f"{services.run().database_name}_{os.environ.get('PYTEST_XDIST_WORKER', 'interop')}"
 
@@ -42,10 +43,10 @@ class Place:
                 "django.contrib.auth.middleware.AuthenticationMiddleware",
                 "django.contrib.messages.middleware.MessageMiddleware",
             ],
-            "SESSION_ENGINE": f"{root}.backends.{self.case.engine}",
+            "SESSION_ENGINE": f"{root}.backends.{self.engine(root)}",
             "SESSION_SERIALIZER": f"{root}.serializers.JSONSerializer",
             "SESSION_FILE_PATH": self.directory,
-            "SESSION_CACHE_ALIAS": "sessions" if self.case.cache else "default",
+            "SESSION_CACHE_ALIAS": "sessions" if self.cache else "default",
             "MESSAGE_STORAGE": "django.contrib.messages.storage.session.SessionStorage",
             "DATABASES": {"default": self.database},
             "CACHES": self.caches(),
@@ -54,12 +55,29 @@ class Place:
             "DEFAULT_AUTO_FIELD": "django.db.models.AutoField",
             "PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"],
             "USE_TZ": True,
+            "SESSION_COOKIE_TOO_LARGE": "warning",  # as with Django
+            **self.redis(root),
         } | changes
+
+    @property
+    def cache(self) -> str | None:
+        """The alias of the cache; beside our `redis` engine it is that of Django's `cache`."""
+        return "redis" if self.case.engine == "redis" else self.case.cache
+
+    def engine(self, root: str) -> str:
+        return "cache" if self.case.engine == "redis" and root == DJANGO else self.case.engine
+
+    def redis(self, root: str) -> dict[str, Any]:
+        if not self.case.needs_redis or root == DJANGO:
+            return {}
+        url = settings.CACHES["redis"]["LOCATION"]
+        place = {"URL": url, "PREFIX": f"{self.name}:", "OPTIONS": PATIENT}
+        return {"SESSION_REDIS": place}
 
     def caches(self) -> dict[str, Any]:
         caches: dict[str, Any] = {"default": settings.CACHES["dummy"]}
-        if self.case.cache:
-            caches["sessions"] = settings.CACHES[self.case.cache] | {"KEY_PREFIX": self.name}
+        if self.cache:
+            caches["sessions"] = settings.CACHES[self.cache] | {"KEY_PREFIX": self.name}
         return caches
 
 
@@ -71,7 +89,7 @@ def prepared(case: Case, purpose: str = "shared") -> Iterator[Place]:
         directory = stack.enter_context(tempfile.TemporaryDirectory())
         make = {"postgres": postgres, "mariadb": mariadb}.get(case.database or "", sqlite)
         database = stack.enter_context(make(name, directory))
-        if case.cache in ("redis", "django_redis"):
+        if case.cache in ("redis", "django_redis") or case.needs_redis:
             stack.callback(empty_redis, name)
         sessions = stack.enter_context(tempfile.TemporaryDirectory())
         yield Place(case, name, database, sessions)

@@ -21,12 +21,12 @@ def populated(place: Place) -> Place:
 
 
 @contextmanager
-def running(place: Place, root: str, interface: str) -> Iterator[str]:
+def running(place: Place, root: str) -> Iterator[dict[str, str]]:
     """The site, deployed on this package, migrated and serving, until it is shut down."""
     with Worker(COMMANDS, place.site(root)) as site:
         site.ask("manage", arguments=["migrate"])
         site.ask("manage", arguments=["check"])
-        yield site.ask("serve")[interface]
+        yield site.ask("serve")
 
 
 def look(browser: Browser, address: str) -> tuple[str, dict[str, object]]:
@@ -34,33 +34,49 @@ def look(browser: Browser, address: str) -> tuple[str, dict[str, object]]:
     return seen["user"], seen["data"]
 
 
-@pytest.mark.parametrize("interface", ["wsgi", "asgi"])
-def test_nobody_is_logged_out_by_the_switch_nor_by_switching_back(
-    populated: Place, interface: str
-) -> None:
-    before, during, leaving, guest = (Browser() for _ in range(4))
+class People:
+    """The browsers that meet the site, through one interface, before, during and after."""
 
-    with running(populated, DJANGO, interface) as address:
-        for browser in (before, leaving):
+    def __init__(self) -> None:
+        self.before, self.during, self.leaving, self.guest = (Browser() for _ in range(4))
+
+    def meet_django(self, address: str) -> None:
+        for browser in (self.before, self.leaving):
             browser.visit(address, "log_in", "grace")
-        before.visit(address, "put", {"since": "django"})
-        guest.visit(address, "put", {"cart": [1]})
+        self.before.visit(address, "put", {"since": "django"})
+        self.guest.visit(address, "put", {"cart": [1]})
 
-    with running(populated, OURS, interface) as address:
-        assert look(before, address) == ("grace", {"since": "django"})
-        assert look(guest, address) == ("", {"cart": [1]})
-        before.visit(address, "put", {"then": "ours"})
-        guest.visit(address, "log_in", "grace")
-        during.visit(address, "log_in", "grace")
-        leaving.visit(address, "log_out")
+    def meet_ours(self, address: str) -> None:
+        assert look(self.before, address) == ("grace", {"since": "django"})
+        assert look(self.guest, address) == ("", {"cart": [1]})
+        self.before.visit(address, "put", {"then": "ours"})
+        self.guest.visit(address, "log_in", "grace")
+        self.during.visit(address, "log_in", "grace")
+        self.leaving.visit(address, "log_out")
 
-    with running(populated, DJANGO, interface) as address:
-        assert look(before, address) == ("grace", {"since": "django", "then": "ours"})
-        assert look(guest, address) == ("grace", {"cart": [1]})
-        assert look(during, address) == ("grace", {})
-        assert look(leaving, address) == ("", {})
-        before.visit(address, "put", {"again": "django"})
+    def meet_django_again(self, address: str) -> None:
+        assert look(self.before, address) == ("grace", {"since": "django", "then": "ours"})
+        assert look(self.guest, address) == ("grace", {"cart": [1]})
+        assert look(self.during, address) == ("grace", {})
+        assert look(self.leaving, address) == ("", {})
+        self.before.visit(address, "put", {"again": "django"})
 
-    with running(populated, OURS, interface) as address:
+    def meet_ours_again(self, address: str) -> None:
         data = {"since": "django", "then": "ours", "again": "django"}
-        assert look(before, address) == ("grace", data)
+        assert look(self.before, address) == ("grace", data)
+
+
+STEPS = [
+    (DJANGO, People.meet_django),
+    (OURS, People.meet_ours),
+    (DJANGO, People.meet_django_again),
+    (OURS, People.meet_ours_again),
+]
+
+
+def test_nobody_is_logged_out_by_the_switch_nor_by_switching_back(populated: Place) -> None:
+    people = {"wsgi": People(), "asgi": People()}
+    for root, meet in STEPS:
+        with running(populated, root) as addresses:
+            for interface, those in people.items():
+                meet(those, addresses[interface])

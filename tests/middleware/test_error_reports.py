@@ -5,11 +5,13 @@ import re
 
 import pytest
 from django.core import mail
+from django.core.cache import caches
 from django.test import RequestFactory, override_settings
 from django.utils.log import AdminEmailHandler
 from django.views import debug
 from django.views.debug import SafeExceptionReporterFilter
 
+from dj_sessions._http import error_reports
 from dj_sessions.middleware import SessionMiddleware
 from dj_sessions.storage.caches.locmem import LocMemAdapter
 from tests.middleware.serving import serve, stored
@@ -110,6 +112,50 @@ def test_the_key_is_in_no_frame_of_the_store(mailed, monkeypatch):
     said = mailed(boom_in_the_store, SessionMiddleware, in_cookie("sessionid")(key))
     assert key not in said
     assert "ConnectionError" in said
+
+
+def test_no_key_of_two_cookies_is_in_a_frame_of_the_store(mailed, monkeypatch):
+    def gone(self, *args):
+        raise ConnectionError("gone")
+
+    one, other = stored(), stored()
+    visit = RequestFactory().get("/", headers={"Cookie": f"sessionid={one}; sessionid={other}"})
+    monkeypatch.setattr(LocMemAdapter, "read", gone)
+    said = mailed(boom_in_the_store, SessionMiddleware, visit)
+    assert "ConnectionError" in said
+    assert one not in said
+    assert other not in said
+
+
+def test_no_other_key_is_in_a_frame(mailed, monkeypatch):
+    """Neither that of a session just stored, whose answer was lost, nor those in a list."""
+    insert, others = LocMemAdapter.insert, [stored(), stored()]
+
+    def lost(self, name, *args):
+        insert(self, name, *args)
+        raise ConnectionError("the answer is lost")
+
+    def boom_in_a_list(request):
+        names, looked_up = list(others), {f"cache{key}": 1 for key in others}
+        number = "0123456789abcdef" * 4
+        request.session.cycle_key()
+        raise ValueError(f"{len(names)} of {len(looked_up)}, {number}")
+
+    key = stored()
+    before = set(caches["default"]._cache)
+    monkeypatch.setattr(LocMemAdapter, "insert", lost)
+    said = mailed(boom_in_a_list, SessionMiddleware, in_cookie("sessionid")(key))
+    [new] = {name[-32:] for name in set(caches["default"]._cache) - before}
+    assert "the answer is lost" in said
+    assert ("<td>number</td>" in said) is ("0123456789abcdef" * 4 in said)
+    assert not [each for each in (key, new, *others) if each in said]
+
+
+@pytest.mark.parametrize("size", [32, 100_000])
+def test_what_is_no_key_is_shown_as_fast_as_it_is_long(size):
+    shown = "0123456789abcdef" * (size // 16)
+    assert not error_reports._holds(shown, set())
+    assert error_reports._holds(f"{shown}xyz", set())
 
 
 def test_another_cookie_is_shown_and_where_the_site_is_debugged_all_are(mode):

@@ -57,6 +57,22 @@ def test_the_key_from_a_header(mode):
     assert seen == ["header", "cookie"]
 
 
+def test_a_key_from_elsewhere_counts_alone_whatever_cookies_there_are(mode):
+    class ForApps(SessionMiddleware):
+        def get_session_key(self, request):
+            return request.headers["X-Session"]
+
+    seen = []
+    pair = f"sessionid={stored(colour='red')}; sessionid={stored()}"
+    serve(
+        mode,
+        lambda request: seen.append(request.session.get("colour")),
+        request=RequestFactory().get("/", headers={"x-session": "a" * 32, "cookie": pair}),
+        middleware=ForApps,
+    )
+    assert seen == [None]
+
+
 def test_other_cookie_attributes_per_request(mode):
     class Embedded(SessionMiddleware):
         def cookie_attributes(self, request):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests import services
 from tests.browser.needs import missing
+from tests.outages.places import Place, place
 from tests.outages.servers import OwnServer
 
 OPTIONS = {
@@ -34,3 +36,17 @@ def own_server() -> Iterator[Callable[..., OwnServer]]:
     yield find
     for server in started.values():
         server.close()
+
+
+@pytest.fixture
+def where(
+    cache: str,
+    databases: None,
+    fresh_caches: str,
+    own_server: Callable[[str], OwnServer],
+    tmp_path: Path,
+) -> Iterator[Place]:
+    """``cached_db`` on SQLite, with copies in a ``cache`` of the test's own that it may stop."""
+    server = own_server("memcached" if cache == "Memcached" else "redis")
+    with place("cached_db", tmp_path, database="SQLite", cache=cache, cache_server=server) as made:
+        yield made

@@ -24,6 +24,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.db import OperationalError, connections
 from pymemcache.client.base import Client
 from pymemcache.exceptions import MemcacheServerError
+from redis.asyncio.connection import AbstractConnection as AsyncConnection
 from redis.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -74,6 +75,21 @@ class Faults:
 
         return mock.patch.object(owner, name, method)
 
+    def around_coroutine(self, owner: Any, name: str, error: Callable[[], Exception]) -> Any:
+        """Return a patch of the async method `name`."""
+        original = getattr(owner, name)
+
+        @wraps(original)
+        async def method(*args: Any, **kwargs: Any) -> Any:
+            calls: list[Any] = []
+            try:
+                self.pass_on(error(), lambda: calls.append(None))
+            finally:
+                answers = [await original(*args, **kwargs) for _ in calls]
+            return answers[0]
+
+        return mock.patch.object(owner, name, method)
+
 
 @contextmanager
 def faults(
@@ -98,11 +114,15 @@ def _database(stack: ExitStack, met: Faults, store: Store) -> None:
 
 
 def _cache(stack: ExitStack, met: Faults, store: Store) -> None:
-    if store.cache in ("redis", "django_redis"):
+    if store.cache in ("redis", "django_redis") or store.is_native:
         name = "read_response" if met.is_late else "send_packed_command"
         stack.enter_context(
             met.around(AbstractConnection, name, lambda: RedisConnectionError(WORDS))
         )
+        if store.is_native:
+            stack.enter_context(
+                met.around_coroutine(AsyncConnection, name, lambda: RedisConnectionError(WORDS))
+            )
     elif store.cache == "memcached":
         for name in ("_fetch_cmd", "_store_cmd", "_misc_cmd"):
             stack.enter_context(met.around(Client, name, lambda: MemcacheServerError(WORDS)))

@@ -89,7 +89,10 @@ def place(
         if database:
             made.database_proxy = stack.enter_context(fragile_database(database, directory))
             stack.enter_context(router.use(FRAGILE))
-        if cache and cache_server:
+        if engine == "redis" and cache_server:
+            made.cache_proxy = way = stack.enter_context(way_to(cache_server))
+            settings["SESSION_REDIS"] = {"URL": f"redis://127.0.0.1:{way.port}"}
+        elif cache and cache_server:
             made.cache_proxy = stack.enter_context(fragile_cache(cache, cache_server))
             settings["SESSION_CACHE_ALIAS"] = FRAGILE
         if engine == "file":
@@ -163,6 +166,17 @@ def fragile_cache(store: str, server: OwnServer) -> Iterator[Proxy]:
         way.restore()
         caches[FRAGILE].close()
         caches[FRAGILE].clear()
+
+
+@contextmanager
+def way_to(server: OwnServer) -> Iterator[Proxy]:
+    """A way to `server` that can be cut, and is restored in the end."""
+    way = Proxy(server.at)
+    try:
+        yield way
+        way.restore()
+    finally:
+        way.close()
 
 
 def _forget_cache() -> None:

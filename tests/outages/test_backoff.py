@@ -14,6 +14,7 @@ from django.views.debug import ExceptionReporter
 from dj_sessions.storage.copies import generations
 from dj_sessions.storage.copies import outage as outages
 from dj_sessions.storage.copies.outage import Outage
+from tests.metrics.told import Told, telling
 
 
 class Clock:
@@ -160,7 +161,6 @@ def test_a_process_that_is_forked_off_waits_for_none_of_its_parents_threads():
 
 
 def test_a_generation_that_owes_something_is_not_forgotten():
-    generations._known.clear()
     generations.fell_behind("owes")
     generations.of("owes nothing")
     for number in range(generations.MOST_KNOWN + 10):
@@ -168,11 +168,9 @@ def test_a_generation_that_owes_something_is_not_forgotten():
     assert len(generations._known) == generations.MOST_KNOWN
     assert generations._known["owes"].is_behind
     assert "owes nothing" not in generations._known
-    generations._known.clear()
 
 
 def test_what_is_missed_during_a_renewal_is_owed_after_it():
-    generations._known.clear()
     generations.fell_behind("key")
     generation = generations.of("key")
     missed = generation.missed
@@ -181,7 +179,6 @@ def test_what_is_missed_during_a_renewal_is_owed_after_it():
     assert generation.is_behind
     generation.caught_up(generation.missed)
     assert not generation.is_behind
-    generations._known.clear()
 
 
 def test_the_log_has_django_s_words_and_the_alias(outage, caplog):
@@ -234,3 +231,68 @@ def test_the_log_of_an_outage_leaves_an_error_alone_that_is_handled_meanwhile(ou
         frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     assert frames[-1].f_locals == {"colour": "green"}
     assert "not green" not in caplog.text
+
+
+# How it is counted
+
+
+@pytest.fixture
+def seen() -> Iterator[Told]:
+    with telling() as told:
+        yield told
+
+
+def test_an_outage_is_counted_with_its_length(outage, clock, seen):
+    for _ in range(3):
+        outage.read("cache", (), fail)
+        clock.now += 10
+    assert seen.counts("outages", "cache") == {"default": 1}
+    assert seen.all("outage.duration") == []
+    outage.read("cache", (), Server())
+    assert [each.value for each in seen.all("outage.duration")] == [30]
+    outage.read("cache", (), fail)
+    assert seen.counts("outages") == {"": 2}
+
+
+def test_an_answer_to_what_was_asked_before_the_outage_does_not_end_it(outage, clock, seen):
+    def slowly() -> str:
+        outage.read("cache", (), fail)  # in another thread
+        return "answer"
+
+    assert outage.read("cache", (), slowly) == "answer"
+    assert outage.read("cache", (), Server()) is None
+    assert seen.counts("outages") == {"": 1}
+    assert seen.all("outage.duration") == []
+    clock.now += 1
+    assert outage.read("cache", (), Server()) == "answer"
+    assert [each.value for each in seen.all("outage.duration")] == [1]
+
+
+def test_a_failure_of_what_was_asked_before_the_end_is_no_other_outage(outage, clock, seen):
+    def late() -> None:
+        outage.read("cache", (), fail)  # in another thread
+        clock.now += 1
+        assert outage.read("cache", (), Server()) == "answer"
+        raise TimeoutError
+
+    outage.read("cache", (), late)
+    clock.now += 1
+    assert outage.read("cache", (), Server()) == "answer"
+    assert seen.counts("outages") == {"": 1}
+    assert [each.value for each in seen.all("outage.duration")] == [1]
+
+
+def test_a_process_that_is_forked_off_in_an_outage_counts_it_once_it_meets_it(seen):
+    outage = outages.of("default")
+    outage.read("cache", (), fail)
+    with mock.patch.object(os, "getpid"):
+        child = os.fork()
+        if not child:
+            seen.clear()
+            outage._reads._until = 0
+            outage.read("cache", (), fail)
+            outage._reads._until = 0
+            outage.read("cache", (), Server())
+            counted = len(seen.all("outages")), len(seen.all("outage.duration"))
+            os._exit(0 if counted == (1, 1) else 1)
+        assert os.waitpid(child, 0)[1] == 0

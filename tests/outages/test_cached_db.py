@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
@@ -19,8 +20,7 @@ from dj_sessions.storage.copies import outage as outages
 from tests.contract.visits import session_cookie, visit
 from tests.counters import statements
 from tests.outages.failures import FAILURES
-from tests.outages.places import CACHES, FRAGILE, Place, begin_request, place
-from tests.outages.servers import OwnServer
+from tests.outages.places import CACHES, FRAGILE, Place, begin_request
 from tests.outages.test_table import DATA, load, stored
 from tests.stores import in_thread
 
@@ -44,19 +44,6 @@ for key in sys.argv[1:]:
 @pytest.fixture(params=CACHES)
 def cache(request: pytest.FixtureRequest) -> str:
     return request.param
-
-
-@pytest.fixture
-def where(
-    cache: str,
-    databases: None,
-    fresh_caches: str,
-    own_server: Callable[[str], OwnServer],
-    tmp_path: Any,
-) -> Iterator[Place]:
-    server = own_server("memcached" if cache == "Memcached" else "redis")
-    with place("cached_db", tmp_path, database="SQLite", cache=cache, cache_server=server) as made:
-        yield made
 
 
 def lines(caplog: Any) -> list[str]:
@@ -99,6 +86,41 @@ def test_an_outage_that_lasts_is_logged_once_per_interval(where, caplog):
             assert where.SessionStore(key)["colour"] == "green"
             rest()
     assert len(lines(caplog)) == 2
+
+
+told: list[tuple[str, float, dict[str, str]]] = []
+
+
+def note(*value: Any) -> None:
+    told.append(value)
+
+
+def test_an_outage_is_counted_with_its_length_and_what_it_costs(where, settings):
+    told.clear()
+    settings.SESSION_METRICS = f"{__name__}.note"
+    key = in_thread(stored, where)
+    where.cache_proxy.cut()
+    for number in range(2):
+        begin_request()
+        session = where.SessionStore(key)
+        session["n"] = number
+        session.save()
+    where.cache_proxy.restore()
+    begin_request()
+    rest()
+    assert where.SessionStore(key)["n"] == 1
+    counts = Counter((name, labels.get("outcome", labels["cache"])) for name, labels in of_caches())
+    assert counts["dj_sessions.outages", FRAGILE] == 1
+    assert counts["dj_sessions.copy.reads", "unavailable"] == 2
+    assert counts["dj_sessions.copy.renewals", FRAGILE] == 1
+    [length] = [value for name, value, _ in told if name == "dj_sessions.outage.duration"]
+    assert 0 < length < 600
+
+
+def of_caches() -> Iterator[tuple[str, dict[str, str]]]:
+    for name, _, labels in told:
+        if "cache" in labels:
+            yield name, labels
 
 
 def test_a_login_during_the_outage_is_one_afterwards(where, mode):

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 
+from dj_sessions import _keys
 from dj_sessions.exceptions import CreateError
 from dj_sessions.storage.files.storage import ORPHAN_AGE
 from tests.outages.disks import full, small_disk
@@ -225,3 +227,31 @@ def test_what_a_short_write_leaves_is_written_too(store, mode, key):
     found = store.SessionStore(key)
     assert (found["number"], found["long"]) == (1, session.get("long"))
     assert is_whole(found)
+
+
+@pytest.mark.parametrize(
+    ("deed", "failing"),
+    [
+        *((deed, "open") for deed in ("load", "save", "cycle_key", "flush", "clear_expired")),
+        *(("save", "replace"), ("cycle_key", "link"), ("flush", "unlink"), ("exists", "lstat")),
+    ],
+)
+def test_no_error_of_the_system_names_a_key(store, mode, key, failing, deed, monkeypatch, clock):
+    session, keys = mode.wrap(store.SessionStore(key)), [key]
+    if deed in ("save", "cycle_key"):
+        session.get("number")
+    real, new_key = getattr(os, failing), _keys.new_key
+    monkeypatch.setattr(_keys, "new_key", lambda: keys.append(new_key()) or keys[-1])
+
+    def fail(path, *args, **kwargs):
+        if str(store.path) not in os.fspath(path):
+            return real(path, *args, **kwargs)
+        raise OSError(errno.EIO, "The disk is broken", path)
+
+    clock.move(60 * 60 * 24 * 30 * (deed == "clear_expired"))
+    broken = mock.patch.object(os, failing, fail)
+    with broken, pytest.raises(OSError, match="broken") as caught:
+        getattr(session, deed)(*[key] * (deed == "exists"))
+    said = "".join(traceback.format_exception(caught.value))
+    assert f"{store.path}/sessionid" in said
+    assert not [each for each in keys if each in said]

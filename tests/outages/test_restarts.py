@@ -78,14 +78,17 @@ class Visitor(threading.Thread):
 OUTAGE = {
     *("OperationalError", "InterfaceError"),
     *("ConnectionError", "TimeoutError", "BusyLoadingError"),
+    # Of a cluster and of Sentinel, until another server is the master.
+    *("ClusterDownError", "ClusterError", "RedisClusterException", "SlotNotCoveredError"),
+    *("MasterNotFoundError", "MasterDownError", "ReadOnlyError"),
 }
 
 
 @contextmanager
-def visiting(key: str) -> Iterator[list[Visitor]]:
+def visiting(key: str, *others: type[Visitor]) -> Iterator[list[Visitor]]:
     """Have visitors of one session come and come again, until the block ends."""
-    stop = threading.Event()
-    visitors = [Visitor(f"visitor{n}", key, stop) for n in range(VISITORS)]
+    stop, kinds = threading.Event(), (Visitor, *others)
+    visitors = [kinds[n % len(kinds)](f"visitor{n}", key, stop) for n in range(VISITORS)]
     for visitor in visitors:
         visitor.start()
     try:
@@ -96,18 +99,21 @@ def visiting(key: str) -> Iterator[list[Visitor]]:
             visitor.join(PATIENCE)
 
 
-def under_load(server: OwnServer, engine: Any) -> None:
+def under_load(
+    server: OwnServer, engine: Any, *others: type[Visitor], restart: bool = True
+) -> None:
     """Kill the server between two spells of visits, start it again, and count."""
     session = engine.SessionStore()
     session["colour"] = "green"
     session.save()
     key = session.session_key
-    with visiting(key) as visitors:
+    with visiting(key, *others) as visitors:
         wait_for_answers(visitors, SOME)
         server.kill()
-        failed = [visitor.failed for visitor in visitors]
-        wait_until(lambda: all(v.failed > n for v, n in zip(visitors, failed, strict=True)))
-        server.start()
+        if restart:
+            failed = [visitor.failed for visitor in visitors]
+            wait_until(lambda: all(v.failed > n for v, n in zip(visitors, failed, strict=True)))
+            server.start()
         wait_for_answers(visitors, SOME)
     begin_request()
     found = in_thread(lambda: dict(engine.SessionStore(key).items()))

@@ -19,7 +19,7 @@ from tests.outages.places import CACHES, Place, begin_request, place
 from tests.outages.servers import OwnServer
 from tests.stores import in_thread
 
-ENGINES = ("db", "cache", "cached_db", "file")
+ENGINES = ("db", "cache", "cached_db", "file", "redis")
 DEEDS: dict[str, list[Callable[[Any], Any]]] = {
     "Reading": [lambda session: session.get("colour")],
     "Saving": [lambda session: session.set("colour", "red")],
@@ -136,6 +136,8 @@ def test_every_failure_that_can_be_provoked_is_on_the_page():
     assert {(row.store, row.failure) for row in ROWS} == set(FAILURES)
     for store, failure in FAILURES:
         engines = {row.engine for row in ROWS if (row.store, row.failure) == (store, failure)}
+        assert ("redis" in engines) is (store == "Redis")
+        engines -= {"redis"}
         own = "file" if store == "files" else "cache" if store in CACHES else "db"
         assert engines == ({own} if own == "file" else {own, "cached_db"}), (store, failure)
 

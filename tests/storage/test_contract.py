@@ -7,7 +7,7 @@ from dj_sessions.storage import StorageWrapper
 from dj_sessions.testing import AsyncStorageContract, StorageContract
 
 
-@pytest.mark.stores("db", "cache", "file")
+@pytest.mark.stores("db", "cache", "file", "redis")
 class OfTheEngines:
     @pytest.fixture(autouse=True)
     def the_engine(self, store):
@@ -39,4 +39,20 @@ class TestWrappers(OfTheEngines, StorageContract):
 
 
 class TestWrappersInAsync(TestWrappers, AsyncStorageContract):
+    pass
+
+
+@pytest.mark.stores("db")
+class TestWrappersWithPlainRecords(StorageContract):
+    """A site's storage around rows, tested as the page `extending` shows."""
+
+    @pytest.fixture(autouse=True)
+    def the_engine(self, store):
+        self.store = store
+
+    def make_storage(self):
+        return StorageWrapper(self.store.SessionStore().get_storage())
+
+
+class TestWrappersWithPlainRecordsInAsync(TestWrappersWithPlainRecords, AsyncStorageContract):
     pass

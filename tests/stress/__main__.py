@@ -41,6 +41,11 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--sessions", type=int, default=4, help="how many everybody writes to")
     parser.add_argument(
+        "--changing-keys",
+        action="store_true",
+        help="have every other process store hashed keys, as while a site changes",
+    )
+    parser.add_argument(
         "--stores", default=",".join(names), help=f"separated by commas, of: {', '.join(names)}"
     )
     parser.add_argument("--engine-root", choices=[DJANGO, OURS], help="both by default")
@@ -76,7 +81,7 @@ def main() -> int:
 
     options = arguments()
     seed = random.randrange(2**32) if options.seed is None else options.seed
-    names = ("seconds", "processes", "threads", "visits", "sessions")
+    names = ("seconds", "processes", "threads", "visits", "sessions", "changing_keys")
     bounds = Bounds(seed, **{name: getattr(options, name) for name in names})
     print(f"python {platform.python_version()}, django {django.get_version()}, {bounds}")
     cases = [case for case in STRESSED if case.name in options.stores.split(",")]
@@ -89,7 +94,7 @@ def main() -> int:
     with databases({alias for case in cases if (alias := server_of(case))}):
         for case in cases:
             rows.append([])
-            for root in roots:
+            for root in roots if not case.is_moving else [OURS]:
                 result = stress(case, f"{root}.backends.{case.engine}", bounds)
                 rows[-1].append(result)
                 print(report.findings(result), flush=True)

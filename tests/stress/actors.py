@@ -42,6 +42,8 @@ class Actor:
             if name in party.actors
         ]
         self.number, self.stay = 0, 0
+        #: What carries sessions from one place to another, where they move.
+        self.storage = store_class().get_storage() if hasattr(store_class, "_move") else None
 
     async def live(self, deadline: float) -> None:
         """Visit sessions until the plan is fulfilled or `deadline` (monotonic seconds) is past."""
@@ -66,6 +68,10 @@ class Actor:
         if roll < 0.01:
             self.journal.operations += 1
             await self.mode.aside(lambda: call_command("clearsessions", stdout=StringIO()))
+        elif roll < 0.05 and getattr(self.storage, "moves", False):
+            self.journal.operations += 1
+            key = self.chance.choice([*self.plan.lasting, *self.plan.mortal[:100]])
+            await self.mode.aside(lambda: self.storage.carry(key))
         elif roll < 0.6 and self.number < len(self.parties):
             await self.visit_mortal()
         else:
@@ -196,7 +202,7 @@ class Actor:
         await self.do(session, "save")
 
     async def end_by_row(self, key: str) -> None:
-        rows = self.SessionStore.get_model_class().objects.filter(session_key=key)
+        rows = self.SessionStore.get_model_class().objects.for_key(key)
         await self.do(rows, "delete")
 
 

@@ -18,7 +18,15 @@ from tests.stress.journal import Journal
 from tests.stress.plan import Plan
 
 OURS, DJANGO = "dj_sessions", "django.contrib.sessions"
-STRESSED = [case for case in CASES if case.server_side]
+#: The rows from which sessions move to Redis.
+MOVING = tuple(Case("moving", database) for database in ("sqlite", "postgres", "mariadb"))
+STRESSED = [case for case in (*CASES, *MOVING) if case.server_side]
+
+#: As on the servers of a site in the middle of a change from the one to the other.
+FORMS = (["plain", "hashed"], ["hashed", "plain"])
+
+#: As on the servers of a site in the middle of a deploy.
+PHASES = ("prepare", "move")
 
 #: Mortal sessions to prepare: more than are ended in a second.
 MORTAL_PER_SECOND = 200
@@ -35,6 +43,8 @@ class Bounds:
     threads: int = 4
     visits: int = 1_000_000
     sessions: int = 4
+    #: Whether every other process stores hashed keys, and the rest plain ones.
+    changing_keys: bool = False
 
 
 @dataclass
@@ -71,11 +81,11 @@ def stress(case: Case, engine: str, bounds: Bounds) -> Result:
     if "locmem" in (case.cache or ""):
         threads = bounds.processes * bounds.threads
         bounds = replace(bounds, processes=1, threads=threads)
-    with workers(case, engine, bounds.processes) as processes:
+    with workers(case, engine, bounds) as processes:
         first = processes[0]
         if not server_of(case):
             first.ask("migrate")
-        plan = make_plan(case, bounds, first)
+        plan = make_plan(case, bounds, processes)
         for number, worker in enumerate(processes):
             worker.send("run", plan=asdict(plan), process=number)
         answers = [worker.receive() for worker in processes]
@@ -99,23 +109,34 @@ def stress(case: Case, engine: str, bounds: Bounds) -> Result:
     )
 
 
-def make_plan(case: Case, bounds: Bounds, first: Worker) -> Plan:
+def make_plan(case: Case, bounds: Bounds, processes: list[Worker]) -> Plan:
     most_by_visits = bounds.visits * bounds.processes * bounds.threads // 8
     mortal = int(min(MORTAL_PER_SECOND * bounds.seconds, most_by_visits, MOST_MORTAL))
     values = asdict(bounds)
-    return Plan(
-        lasting=first.ask("prepare", number=values.pop("sessions")),
-        has_rows=case.database is not None,
-        **values,
-        mortal=first.ask("prepare", number=mortal),
-    )
+    del values["changing_keys"]
+    # Of sessions that move, half are where the first process has them, half where the second has.
+    makers = processes[:2] if case.is_moving else processes[:1]
+    lasting, mortal_keys = (prepared(makers, n) for n in (values.pop("sessions"), mortal))
+    has_rows = case.database is not None and not case.is_moving
+    return Plan(lasting=lasting, has_rows=has_rows, **values, mortal=mortal_keys)
+
+
+def prepared(makers: list[Worker], number: int) -> list[str]:
+    """The keys of so many sessions, each maker's as many."""
+    found = [maker.ask("prepare", number=number // len(makers)) for maker in makers]
+    return [key for keys in zip(*found, strict=True) for key in keys]
 
 
 @contextmanager
-def workers(case: Case, engine: str, number: int) -> Iterator[list[Worker]]:
+def workers(case: Case, engine: str, bounds: Bounds) -> Iterator[list[Worker]]:
     with tempfile.TemporaryDirectory(prefix="stress") as directory, ExitStack() as stack:
         values = settings_of(case, engine, directory)
-        yield [stack.enter_context(Worker("tests.stress.commands", values)) for _ in range(number)]
+        found = []
+        for number in range(bounds.processes):
+            forms = FORMS[number % len(FORMS)] if bounds.changing_keys else ["plain"]
+            own = values | {"SESSION_KEY_STORAGE": forms} | move_of(case, number)
+            found.append(stack.enter_context(Worker("tests.stress.commands", own)))
+        yield found
 
 
 def server_of(case: Case) -> str | None:
@@ -138,10 +159,26 @@ def settings_of(case: Case, engine: str, directory: str) -> dict[str, Any]:
         "SESSION_FILE_PATH": directory,
         "DATABASES": {"default": database_of(case, directory)},
         "CACHES": {"default": cache | {"KEY_PREFIX": f"stress{secrets.token_hex(4)}"}},
+        **redis_of(case),
         "DEFAULT_AUTO_FIELD": "django.db.models.AutoField",
         "LOGGING": {"version": 1, "disable_existing_loggers": True},
         "USE_TZ": True,
     }
+
+
+def move_of(case: Case, number: int) -> dict[str, Any]:
+    """What the process with this number knows of where sessions move."""
+    if not case.is_moving:
+        return {}
+    engines = {"FROM": f"{OURS}.backends.db", "TO": f"{OURS}.backends.redis"}
+    return {"SESSION_MOVE": engines | {"PHASE": PHASES[number % len(PHASES)]}}
+
+
+def redis_of(case: Case) -> dict[str, Any]:
+    if not case.needs_redis:
+        return {}
+    url = settings.CACHES["redis"]["LOCATION"]
+    return {"SESSION_REDIS": {"URL": url, "PREFIX": f"stress{secrets.token_hex(4)}:"}}
 
 
 def database_of(case: Case, directory: str) -> dict[str, Any]:

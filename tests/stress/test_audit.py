@@ -72,6 +72,7 @@ def test_the_audit_finds_an_ended_session_wherever_it_is(
         "cache": "load, exists, cached copy",
         "cached_db": "load, exists, row, cached copy",
         "file": "load, exists, file",
+        "redis": "load, exists",
     }
     expected = f"{key}, ended by logout: {places[store.kind]}"
     assert audit(store.SessionStore, journal).revived == [expected]

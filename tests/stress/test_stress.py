@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,28 @@ SHORT = Bounds(seed=SEED, seconds=30.0, processes=2, threads=3, visits=40)
 @pytest.mark.stores(server_side=True)
 def test_nothing_is_lost_nothing_comes_back_and_nothing_fails(store: Store) -> None:
     result = stress(store.case, store.engine, SHORT)
+    assert result.is_clean, report.findings(result)
+    assert result.acknowledged > 100
+    assert result.ended > 10
+
+
+@pytest.mark.stores("db", "file", "redis", database=("postgres", None))
+def test_nor_where_servers_store_keys_in_two_forms(store: Store) -> None:
+    """On one store of each kind; python -m tests.stress --changing-keys tries all of them."""
+    result = stress(store.case, store.engine, replace(SHORT, changing_keys=True))
+    assert result.is_clean, report.findings(result)
+    assert result.acknowledged > 100
+    assert result.ended > 10
+
+
+@pytest.mark.parametrize("database", ["postgres", "mariadb"])
+def test_nor_where_sessions_move_while_other_servers_only_prepare(
+    database: str, databases: None
+) -> None:
+    case = Case("moving", database)
+    if case.missing:
+        pytest.skip(case.missing)
+    result = stress(case, "dj_sessions.backends.moving", SHORT)
     assert result.is_clean, report.findings(result)
     assert result.acknowledged > 100
     assert result.ended > 10

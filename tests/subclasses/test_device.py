@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth import SESSION_KEY
+from django.core.management import call_command
 from django.utils import timezone
 
 from tests.subclasses import engines
@@ -115,3 +116,9 @@ def test_under_the_plain_middleware_the_device_is_unknown(engine, browser, user)
     row = DeviceSession.objects.get()
     assert (row.user, row.user_agent, row.ip) == (user, None, None)
     assert browser.visit("who", PHONE).json()["user"] == "ada"
+
+
+def test_sessioncheck_leaves_no_row_that_the_manager_hides(SessionStore, capsys):
+    call_command("sessioncheck")
+    assert "The store works." in capsys.readouterr().out
+    assert not DeviceSession._base_manager.exists()

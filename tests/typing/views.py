@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from dj_sessions.backends.base import SessionBase as OurSessionBase
 from dj_sessions.backends.db import SessionStore
+from dj_sessions.user_sessions.decorators import authenticated_at, recent_login_required
 
 
 def view(request: HttpRequest) -> HttpResponse:
@@ -29,6 +30,22 @@ async def async_view(request: HttpRequest) -> HttpResponse:
     await request.session.aset("colour", "green")
     await request.session.acycle_key()
     return HttpResponse()
+
+
+@recent_login_required
+def delete_account(request: HttpRequest, pk: int) -> HttpResponse:
+    assert_type(authenticated_at(request.session), datetime | None)
+    return HttpResponse()
+
+
+@recent_login_required(300, login_url="/login/")
+async def backup_codes(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+def call_decorated_views(request: HttpRequest) -> None:
+    assert_type(delete_account(request, 1), HttpResponse)
+    delete_account(request, "one")  # type: ignore[arg-type] # a view keeps its arguments
 
 
 def give_a_session(request: HttpRequest) -> None:

@@ -2,6 +2,7 @@
 
     python -m tests.upstream            sessions_tests
     python -m tests.upstream --slow     and the other packages that use sessions
+    python -m tests.upstream --narrow   and these but for the two that take longest
     python -m tests.upstream auth_tests csrf_tests
 
 The exit code is 0 when every test comes out as it does on Django's package, or as it is told in
@@ -31,11 +32,13 @@ from tests.upstream.differences import EXPECTED_DIFFERENCES
 
 QUICK = ["sessions_tests"]
 # The longest first, as they are run side by side.
-SLOW = [
-    *("auth_tests", "admin_views", "view_tests", "servers", "messages_tests", "test_client"),
+LONGEST = ["auth_tests", "admin_views"]
+NARROW = [
+    *("migrations", "view_tests", "servers", "messages_tests", "test_client"),
     *("test_client_regress", "csrf_tests", "flatpages_tests", "middleware", "check_framework"),
-    *("migrations", "admin_checks", "admin_default_site", "deprecation", "apps"),
+    *("admin_checks", "admin_default_site", "deprecation", "apps"),
 ]
+SLOW = LONGEST + NARROW
 SETTINGS = """\
 from test_sqlite import *
 SESSION_ENGINE = "dj_sessions.backends.db"
@@ -53,7 +56,7 @@ class Result:
 
 def main() -> int:
     options = _arguments()
-    packages = options.packages or (SLOW + QUICK if options.slow else QUICK)
+    packages = options.packages or [*options.others, *QUICK]
     version = django.get_version()
     with tempfile.TemporaryDirectory(prefix="dj_sessions_upstream_") as directory:
         tests = source.unpack(source.fetch(version), Path(directory))
@@ -70,7 +73,11 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.upstream", description=__doc__)
     parser.add_argument("packages", nargs="*", help="Django's test packages to run")
-    parser.add_argument("--slow", action="store_true", help=f"also {', '.join(SLOW)}")
+    others = parser.add_mutually_exclusive_group()
+    for option, those in {"--slow": SLOW, "--narrow": NARROW}.items():
+        words = f"also {', '.join(those)}"
+        others.add_argument(option, dest="others", action="store_const", const=those, help=words)
+    parser.set_defaults(others=[])
     parser.add_argument("--parallel", type=int, default=2, help="packages side by side")
     return parser.parse_args()
 

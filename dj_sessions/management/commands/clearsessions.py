@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from importlib import import_module
-from typing import Any, Final
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from dj_sessions.conf import conf
-from dj_sessions.management._interruption import Interrupted, Interruption
-from dj_sessions.management._progress import NoProgress, Progress, progress_on
-
-#: A batch is held in memory and, in a database, by one transaction.
-LARGEST_BATCH: Final = 10_000
-
-#: A day, in seconds: then it is time for the next run.
-LONGEST_SLEEP: Final = 86_400
-
-#: What shells add to the number of the signal that ended a process.
-SIGNALLED: Final = 128
+from dj_sessions.management._numbers import LARGEST_BATCH, LONGEST_SLEEP, check_number
+from dj_sessions.management._progress import progress_for, within
+from dj_sessions.management._steps import taking_steps
+from dj_sessions.management._words import say, sessions
+from dj_sessions.registry import registries
 
 
 class Command(BaseCommand):
     """Remove the expired sessions of the engine in the settings; safe to run at any time."""
 
     help = (
-        "Remove expired sessions from the store of SESSION_ENGINE. Run it daily where the store "
-        "does not forget them itself. Exit codes: 0 done, also when --limit ended it; 1 an error; "
-        "2 an option that does not exist; 130 ended by Ctrl-C; 143 ended by SIGTERM."
+        "Remove expired sessions. Run it daily with the engines db, cached_db and file. "
+        "Exit codes: 0 done, also when --limit ended it; 1 an error; "
+        "2 an unknown option; 130 ended by Ctrl-C; 143 ended by SIGTERM."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -38,21 +31,21 @@ class Command(BaseCommand):
             "--batch-size",
             type=int,
             metavar="N",
-            help=f"remove N sessions at a time, 1 to {LARGEST_BATCH} (default: 500, and of rows "
-            "that nobody else sees go, as many as take a fraction of a second)",
+            help=f"remove N sessions at a time, 1 to {LARGEST_BATCH} (default: begin with 500; on "
+            "a database, then adapt to its speed)",
         )
         parser.add_argument(
             "--sleep",
             type=float,
             metavar="SECONDS",
-            help=f"wait between two batches, 0 to {LONGEST_SLEEP} (default: 0, and on SQLite as "
-            "long as others need)",
+            help=f"wait between two batches, 0 to {LONGEST_SLEEP} (default: 0; on SQLite, long "
+            "enough for waiting saves)",
         )
         parser.add_argument(
             "--limit", type=int, metavar="N", help="remove at most N sessions (default: all)"
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="say how many would go, and remove none"
+            "--dry-run", action="store_true", help="say how many would be removed, remove none"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -66,6 +59,9 @@ class Command(BaseCommand):
                 self._count(store, options)
             else:
                 self._clear(store, options)
+            if not options["dry_run"]:
+                for registry in registries:
+                    say(self.stdout, options, registry.purge())
         except NotImplementedError as error:
             raise CommandError(
                 f"Session engine '{conf.SESSION_ENGINE}' doesn't support clearing expired sessions."
@@ -80,70 +76,58 @@ class Command(BaseCommand):
                 f"takes no options. Leave out --{given[0].replace('_', '-')}."
             )
         store.clear_expired()
-        self._say(options, f"Session engine '{conf.SESSION_ENGINE}' has cleared by itself.")
+        say(
+            self.stdout,
+            options,
+            f"Called clear_expired() of session engine '{conf.SESSION_ENGINE}'.",
+        )
 
     def _count(self, store: Any, options: dict[str, Any]) -> None:
         try:
             expired = store._start_purge(timezone.now()).count()
         except NotImplementedError as error:
             raise CommandError(
-                f"Session engine '{conf.SESSION_ENGINE}' cannot count what has expired. "
+                f"Session engine '{conf.SESSION_ENGINE}' cannot count expired sessions. "
                 "Leave out --dry-run."
             ) from error
-        self._say(options, f"Would remove {_sessions(min(expired, options['limit'] or expired))}.")
+        say(
+            self.stdout,
+            options,
+            f"Would remove {_sessions(min(expired, options['limit'] or expired))}.",
+        )
 
     def _clear(self, store: Any, options: dict[str, Any]) -> None:
         purge = store._start_purge(timezone.now())
-        progress = self._progress(purge, options)
+        progress = progress_for(
+            self.stderr, options, lambda: within(purge.total(), options["limit"])
+        )
         removed = 0
-        try:
-            with Interruption().watching() as interruption:
-                for batch in purge.batches(options["batch_size"], options["limit"]):
-                    removed += batch.removed
-                    progress.update(batch.removed)
-                    if batch.more:
-                        interruption.sleep(_first_of(options["sleep"], batch.pause))
-        except Interrupted as interrupted:
-            progress.close()
-            raise CommandError(
-                f"Ended by {interrupted.signal.name} after {_sessions(removed)} had been removed. "
-                "Run the command again for the rest.",
-                returncode=SIGNALLED + interrupted.signal,
-            ) from None
-        except Exception:
-            progress.close()
-            self.stderr.write(f"{_sessions(removed).capitalize()} had been removed.")
-            raise
-        progress.close()
-        self._say(options, _outcome(removed, options["limit"]))
 
-    def _progress(self, purge: Any, options: dict[str, Any]) -> Progress:
-        if options["verbosity"] < 1 or not self.stderr.isatty():
-            return NoProgress()
-        total, limit = purge.total(), options["limit"]
-        return progress_on(self.stderr, min(total, limit) if total and limit else total)
+        def told() -> str:
+            return f"{_sessions(removed)} had been removed."
 
-    def _say(self, options: dict[str, Any], text: str) -> None:
-        if options["verbosity"] >= 1:
-            self.stdout.write(text)
+        with taking_steps(
+            self.stderr,
+            progress,
+            ended=lambda: f" after {told()} Run the command again for the rest.",
+            failed=told,
+        ) as interruption:
+            for batch in purge.batches(options["batch_size"], options["limit"]):
+                removed += batch.removed
+                progress.update(batch.removed)
+                if batch.more:
+                    interruption.sleep(_first_of(options["sleep"], batch.pause))
+        say(self.stdout, options, _outcome(removed, options["limit"]))
 
 
 def _check(options: dict[str, Any]) -> None:
     """Raise CommandError for a number that makes no sense, from whoever it comes."""
-    _check_number("--batch-size", options["batch_size"], 1, LARGEST_BATCH)
-    _check_number("--sleep", options["sleep"], 0, LONGEST_SLEEP, whole=False)
-    _check_number("--limit", options["limit"], 1)
-
-
-def _check_number(
-    option: str, value: Any, least: int, most: float = math.inf, *, whole: bool = True
-) -> None:
-    is_number = isinstance(value, int) or (isinstance(value, float) and not whole)
-    if value is None or (is_number and least <= value <= most):
-        return
-    number = "a whole number" if whole else "a number"
-    limits = f"{least} or more" if most == math.inf else f"from {least} to {most}"
-    raise CommandError(f"{option} must be {number}, {limits}, not {value!r}.")
+    if options["batch_size"] is not None:
+        check_number("--batch-size", options["batch_size"], 1, LARGEST_BATCH)
+    if options["sleep"] is not None:
+        check_number("--sleep", options["sleep"], 0, LONGEST_SLEEP, whole=False)
+    if options["limit"] is not None:
+        check_number("--limit", options["limit"], 1)
 
 
 def _clears_in_batches(store: type) -> bool:
@@ -161,7 +145,7 @@ def _first_of(chosen: float | None, otherwise: float) -> float:
 
 
 def _sessions(number: int) -> str:
-    return f"{number:,} expired session{'' if number == 1 else 's'}"
+    return sessions(number, "expired session")
 
 
 def _outcome(removed: int, limit: int | None) -> str:

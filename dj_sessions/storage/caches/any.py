@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import marshal
 import pickle
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from functools import partial
 from typing import Any, ClassVar, Final
 from weakref import proxy
@@ -16,14 +16,20 @@ from dj_sessions.storage.caches import snapshot
 #: So that no other text that the site signs is a digest.
 SALT: Final = "dj_sessions.copies"
 
+#: Returns a short text that differs where the content does, and that only the site can make.
+digest: Final = partial(signed_text.tag, salt=SALT)
+
 
 class CacheAdapter:
-    """An adapter handles entries as *raw* values: what the cache stores, or a copy of it that
-    later changes cannot reach.
+    """Handles entries as *raw* values.
+
+    That is what the cache stores, or a copy of it that later changes cannot reach.
     """
 
     #: Whether it compares and writes in one step, for all processes.
     atomic: ClassVar[bool] = False
+    #: Whether there is a ``rename()``, and it is one step for all processes.
+    atomic_rename: bool = False
 
     #: What reading raises for what cannot be decoded; empty where it is decoded later.
     unreadable: tuple[type[Exception], ...] = UNREADABLE_PICKLE
@@ -43,23 +49,36 @@ class CacheAdapter:
 
     def session_in(self, raw: Any) -> dict[str, Any] | None:
         """Return the data of a session, a new copy each time; None, and logged, if it is none."""
+        data: dict[str, Any] | None = self.value_in(raw, dict)
+        return data
+
+    def value_in(self, raw: Any, *types: type, key: str | None = None) -> Any:
+        """Return the value of a session, of one of ``types``; None, and logged, if it is none.
+
+        ``key`` is that of the session, where it is known.
+        """
         try:
             data = self.decode(raw)
         except UNREADABLE_PICKLE as error:
-            report_unreadable(error)
+            report_unreadable(error, key)
             return None
-        if isinstance(data, dict):
+        if isinstance(data, types):
             return data
-        payloads.report_corruption(f"the cache holds a {type(data).__name__} in its place")
+        payloads.report_corruption(f"the cache holds a {type(data).__name__} in its place", key)
         return None
 
-    def fingerprint(self, raw: Any) -> str:
-        """Return a digest that two raw values share if they hold the same."""
+    def comparable(self, raw: Any) -> bytes:
+        """Return bytes that two raw values share if they hold the same."""
         value = self.decode(raw)
         try:
-            return digest(marshal.dumps(value, 2))  # the last version without references
+            return marshal.dumps(value, 2)  # the last version without references
         except ValueError:  # no plain data
-            return digest(snapshot.take(value))
+            return snapshot.take(value)
+
+    @staticmethod
+    def tag(content: bytes) -> str:
+        """Return a digest of ``content`` that nobody but the site can make who writes here."""
+        return digest(content)
 
     def place(self, name: str) -> Hashable:
         """Return which server of several the entry ``name`` belongs to; None if there is one."""
@@ -71,6 +90,10 @@ class CacheAdapter:
         """Return the raw value under ``name``, or None."""
         data = self.cache.get(name)
         return None if data is None else self.encode(data)
+
+    def seconds_left(self, name: str) -> float | None:
+        """Return for how long an entry stays, None if the cache does not tell."""
+        return None
 
     def holds(self, name: str) -> bool:
         """Return whether anything is stored under ``name``."""
@@ -117,6 +140,14 @@ class CacheAdapter:
         # nothing. And only once: whoever comes second shall not hide the lead of the first.
         self.cache.add(lead, self.decode(raw), age)
         return self.remove(name, expected)
+
+    def rename(self, name: str, new: str, raw: Any, expected: Any, age: int | None) -> bool:
+        """Delete what is stored under ``name`` if it is ``expected`` (None: anything).
+
+        Store ``raw`` under ``new`` then, if there is nothing, in the same step. Return whether both
+        was done.
+        """
+        raise NotImplementedError("This cache cannot rename an entry in one step.")
 
     # Several entries
 
@@ -168,20 +199,23 @@ class CacheAdapter:
         self.cache.set(name, self.decode(raw), age)
         return True
 
+    def listed(self, name: Callable[[str], str]) -> Iterator[str]:
+        """Yield the keys for which something is stored under ``name(key)``.
+
+        Raises NotImplementedError for a cache that does not list what it has.
+        """
+        raise NotImplementedError("This cache cannot list its entries")
+
     def forget(self, names: Collection[str]) -> None:
         """Delete what is stored under ``names``; raises if the cache did not do it."""
         self.cache.delete_many(names)
 
 
-def report_unreadable(error: Exception) -> None:
+def report_unreadable(error: Exception, key: str | None = None) -> None:
     """Log that what a cache has for a session cannot be read."""
-    payloads.report_corruption(f"the cache cannot read it ({type(error).__name__})")
+    payloads.report_corruption(f"the cache cannot read it ({type(error).__name__})", key)
 
 
 def _last(conditions: Mapping[str, Any], entries: Mapping[str, Any]) -> list[str]:
     """Return the names of ``entries``, those that have a condition of their own at the end."""
     return sorted(entries, key=lambda name: name in conditions)
-
-
-#: Returns a short text that differs where the content does, and that only the site can make.
-digest: Final = partial(signed_text.tag, salt=SALT)

@@ -7,17 +7,18 @@ the login a moment ago, and would still know the one that has been ended.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from django.core.cache.backends.redis import RedisSerializer
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import cached_property
 
-from dj_sessions.storage.caches.any import CacheAdapter, digest
+from dj_sessions.storage.caches.any import CacheAdapter
 from dj_sessions.storage.caches.connections import kept_beside, kept_client
 from dj_sessions.storage.caches.names import full_name
 from dj_sessions.storage.caches.redis_steps import ANYTHING, DELETE, Change, Steps, as_bytes
+from dj_sessions.storage.listing import beginning, scanned
 
 
 class RedisAdapter(CacheAdapter):
@@ -41,11 +42,15 @@ class RedisAdapter(CacheAdapter):
             return pickle.loads(raw)  # noqa: S301 # as Django does
         return serializer.loads(raw)
 
-    def fingerprint(self, raw: Any) -> str:
-        return digest(as_bytes(raw))
+    def comparable(self, raw: Any) -> bytes:
+        return as_bytes(raw)
 
     def read(self, name: str) -> Any:
         return self.client.get(self.name(name))
+
+    def seconds_left(self, name: str) -> float | None:
+        left = self.client.pttl(self.name(name))
+        return left / 1000 if left >= 0 else None
 
     def holds(self, name: str) -> bool:
         return bool(self.client.exists(self.name(name)))
@@ -73,6 +78,16 @@ class RedisAdapter(CacheAdapter):
         changes = {full: DELETE, self.name(lead): Change(raw, age)}
         return self._steps.apply({full: _or_anything(expected)}, changes)
 
+    @property
+    def atomic_rename(self) -> bool:  # type: ignore[override] # it depends on the client
+        """Whether both names are on one server."""
+        return not self._is_cluster
+
+    def rename(self, name: str, new: str, raw: Any, expected: Any, age: int | None) -> bool:
+        full, renamed = self.name(name), self.name(new)
+        conditions = {full: _or_anything(expected), renamed: None}
+        return self._steps.apply(conditions, {full: DELETE, renamed: Change(raw, age)})
+
     def read_many(self, names: Collection[str]) -> list[Any]:
         read = self.client.mget_nonatomic if self._is_cluster else self.client.mget
         return read([self.name(name) for name in names])  # type: ignore[no-any-return]
@@ -90,6 +105,9 @@ class RedisAdapter(CacheAdapter):
     def write(self, name: str, raw: Any, age: int | None) -> bool:
         return self._steps.apply({}, {self.name(name): Change(raw, age)})
 
+    def listed(self, name: Callable[[str], str]) -> Iterator[str]:
+        return scanned(self.client, beginning(lambda key: str(self.name(name(key)))))
+
     def forget(self, names: Collection[str]) -> None:
         self.client.delete(*(self.name(name) for name in names))
 
@@ -103,9 +121,9 @@ class RedisAdapter(CacheAdapter):
         client = self._find_client()
         if client.get_encoder().decode_responses and not _is_text(self.encode({})):
             raise ImproperlyConfigured(
-                "The cache's client has the option decode_responses, and its serializer or "
-                "compressor writes what is no text. Remove decode_responses from its OPTIONS, or "
-                "choose a serializer that writes text."
+                "The cache's client has the option decode_responses, which needs text, and its "
+                "serializer or compressor writes bytes. Remove decode_responses from its OPTIONS, "
+                "or choose a serializer that writes text."
             )
         return client
 
@@ -116,6 +134,11 @@ class RedisAdapter(CacheAdapter):
     @cached_property
     def _is_cluster(self) -> bool:
         return hasattr(self.client, "mget_nonatomic")
+
+    @property
+    def runs_scripts(self) -> bool:
+        """Whether the server runs scripts, as far as is known."""
+        return self._steps.runs_scripts
 
     @cached_property
     def _steps(self) -> Steps:

@@ -55,20 +55,21 @@ class Steps:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._errors = _errors_of(client)
-        self._runs_scripts = True
+        #: Whether the server runs scripts, as far as is known.
+        self.runs_scripts = True
 
     def apply(self, conditions: Mapping[Any, Any], changes: Mapping[Any, Change]) -> bool:
         """Make all changes if each condition holds; return whether they were made.
 
         A condition is a raw value, ANYTHING, or None for nothing there.
         """
-        if self._runs_scripts:
+        if self.runs_scripts:
             try:
                 return self._run(conditions, changes)
             except self._errors.ResponseError as error:
                 if not self._refuses_scripts(error):
                     raise
-            self._runs_scripts = False
+            self.runs_scripts = False
         return self._watch(conditions, changes)
 
     def _run(self, conditions: Mapping[Any, Any], changes: Mapping[Any, Change]) -> bool:
@@ -92,6 +93,7 @@ class Steps:
 
     def _watch(self, conditions: Mapping[Any, Any], changes: Mapping[Any, Change]) -> bool:
         def step(pipe: Any) -> bool:
+            keep_commands_out_of_errors(pipe)
             if not all(_holds(expected, pipe.get(name)) for name, expected in conditions.items()):
                 return False
             pipe.multi()
@@ -103,6 +105,11 @@ class Steps:
             return True
 
         return bool(self._client.transaction(step, *conditions, value_from_callable=True))
+
+
+def keep_commands_out_of_errors(pipe: Any) -> None:
+    """Have redis-py not add a command to the error that it meets: that names the session's key."""
+    pipe.annotate_exception = lambda *_: None
 
 
 def _errors_of(client: Any) -> Any:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import zlib
 from binascii import a2b_base64
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
 from dj_sessions._codec import payloads
-from dj_sessions.storage.caches import digest
 from dj_sessions.storage.copies.forms import Copy, Form
 
 #: Bytes of a tag, and of the random word behind it.
@@ -32,14 +31,11 @@ SMALL: Final = 2000
 class CompactForm(Form):
     """One entry, which nothing but this package reads."""
 
-    def names(self, name: str) -> tuple[str, ...]:
+    def names(self, name: str, place: Hashable) -> tuple[str, ...]:
         return (name,)
 
-    def other(self, name: str) -> str:
-        return self.tag_name(name)
-
-    def leftovers(self, name: str) -> tuple[str, ...]:
-        return (self.tag_name(name),)  # with which Django's form of the same data would count
+    def other(self, name: str, place: Hashable) -> str:
+        return self.tag_name(name, place)
 
     def copy(self, payload: Any, data: dict[str, Any] | None) -> Copy | None:
         if not isinstance(payload, str):
@@ -63,24 +59,31 @@ class CompactForm(Form):
         content = value[TAG:]
         if value[:TAG] != self._tag(name, content, generation):
             return None
-        return Copy(content[WORD:])
+        content = content[WORD:]
+        is_apart = content[:1] != WHOLE
+        return None if is_apart and not self.codec.is_plain else Copy(content)  # of before
 
     def _tag(self, name: str, content: bytes, generation: str) -> bytes:
-        tag = digest(b"%b %b %b" % (generation.encode(), name.encode(), content))
+        tag = self.adapter.tag(b"%b %b %b" % (generation.encode(), name.encode(), content))
         return a2b_base64(tag.translate(_FROM_URL))
 
     def data_of(self, copy: Copy) -> dict[str, Any] | None:
         content: bytes = copy.content
         if content[:1] == WHOLE:
-            return self.codec.decode(content[1:].decode())
+            return self.codec.copied(content[1:].decode())
         return self.codec.loads(inflate(content[2 + content[1] :]))
 
     def payload_of(self, copy: Copy) -> Any:
         content: bytes = copy.content
         if content[:1] == WHOLE:
             return content[1:].decode()
-        rest = content[2 : 2 + content[1]].decode()
-        return self.codec.rebuild(self.data_of(copy) or {}, rest)
+        return self.codec.rebuild(self.data_of(copy) or {}, self.remainder_of(copy))
+
+    def remainder_of(self, copy: Copy) -> str:
+        content: bytes = copy.content
+        if content[:1] == WHOLE:
+            return payloads.remainder(content[1:].decode())
+        return content[2 : 2 + content[1]].decode()
 
 
 def _bytes(value: Any) -> bytes:

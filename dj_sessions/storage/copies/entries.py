@@ -19,13 +19,14 @@ What could not be told is made up for by a new generation: see ``generations``.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
 from django.core.cache.backends.base import InvalidCacheKey
 
 from dj_sessions.storage.copies.forms import LEASE, Copy, Form, new_word
 from dj_sessions.storage.copies.generations import Generation
+from dj_sessions.storage.copies.outage import Outage
 
 R = TypeVar("R")
 
@@ -60,25 +61,29 @@ class Mark(NamedTuple):
 HIDDEN: Final = Sight()
 
 
-#: What logs an error that was made up for: it takes the error, and what was handled before it.
-Refused = Callable[[Exception, BaseException | None], None]
-
-
 class Entries:
     """The entries of one session: ``names`` are compared, of which ``guard`` has the tag.
 
     Each method raises what the cache raises. What only writing refuses, as a full cache does, is
-    no error if the copy could be deleted: ``refused`` is called then.
+    no error if the copy could be deleted: the outage of ``place``, their server, logs it then.
     """
 
-    def __init__(self, form: Form, name: str, generation: Generation, refused: Refused) -> None:
+    def __init__(
+        self, form: Form, name: str, place: Hashable, outage: Outage, generation: Generation
+    ) -> None:
         self._form = form
         self._adapter = form.adapter
+        self._name = name
+        self._place = place
+        self.outage = outage
         self.generation = generation
-        self._refused = refused
-        self.names = form.names(name)
+        self.names = form.names(name, place)
         self.guard = self.names[-1]
-        self.other = form.other(name)
+
+    @property
+    def other(self) -> str:
+        """The name of the entry that goes with the tag, or of the other form's tag."""
+        return self._form.other(self._name, self._place)
 
     def read(self, *names: str) -> list[Any]:
         """Return what entries have; what cannot be read is deleted, and counts as nothing."""
@@ -155,7 +160,7 @@ class Entries:
             raise
         except Exception as error:  # noqa: BLE001 # caches share no class of errors; it is logged
             self.drop()
-            self._refused(error, outer)
+            self.outage.refused(self._adapter.cache, error, outer, self.names)
             return None
 
     def take_back(self, lease: Any) -> bool:

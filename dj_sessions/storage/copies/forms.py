@@ -2,7 +2,8 @@
 
 A tag is an HMAC of the generation, of the entry's name, of the copy, and of a random word: no tag
 comes twice, so who compares with one compares with one moment. In its place may stand a *mark*: the
-lease of a reader who is about to make a copy, or "busy", while nobody may make one.
+lease of a reader who is about to make a copy, or "busy", while nobody may make one. The cache's
+adapter says what makes the HMAC, or what does in its place.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 from dj_sessions._codec import payloads
-from dj_sessions.storage.caches import CacheAdapter, digest
+from dj_sessions.storage.caches import CacheAdapter
 from dj_sessions.storage.copies.record import CopiedRecord
 
 LEASE: Final = "lease "
@@ -29,6 +30,9 @@ class Codec(Protocol):
     def decode(self, payload: Any) -> dict[str, Any] | None:
         """Return the data of a payload, None if it is corrupt."""
 
+    def copied(self, payload: Any) -> dict[str, Any] | None:
+        """Return the data of a payload out of a cache; None, and not reported: ask for the row."""
+
     def trusted(self, payload: Any) -> dict[str, Any] | None:
         """Return the data of a payload that was made a moment ago."""
 
@@ -40,7 +44,14 @@ class Codec(Protocol):
 
     @property
     def is_plain(self) -> bool:
-        """Whether payloads are what ``payloads.encode()`` makes, which a site may override."""
+        """Whether payloads are what ``payloads.encode()`` makes, which a site may override.
+
+        Not where they are encrypted: then they are copied as they are.
+        """
+
+    @property
+    def encrypts(self) -> bool:
+        """Whether nothing plainer than a payload is to be kept anywhere."""
 
 
 class Copy(NamedTuple):
@@ -70,21 +81,20 @@ class Form(ABC):
         self.adapter = adapter
         self.codec = codec
 
-    def tag_name(self, name: str) -> str:
+    def tag_name(self, name: str, place: Hashable) -> str:
         """Return the name of the entry that Django's form has the tag in."""
-        return beside(self.adapter, f"{name}/tag", self.adapter.place(name))
+        return beside(self.adapter, f"{name}/tag", place)
 
     @abstractmethod
-    def names(self, name: str) -> tuple[str, ...]:
+    def names(self, name: str, place: Hashable) -> tuple[str, ...]:
         """Return the names of the entries that are read and compared; the last has the tag."""
 
     @abstractmethod
-    def other(self, name: str) -> str:
-        """Return the name of the entry that has no tag: the copy, or the other form's tag."""
+    def other(self, name: str, place: Hashable) -> str:
+        """Return the name of the entry that has no tag: the copy, or the other form's tag.
 
-    @abstractmethod
-    def leftovers(self, name: str) -> tuple[str, ...]:
-        """Return the entries in which data is left when "busy" stands in the place of the tag."""
+        With it data is left, or could count, when "busy" stands in the place of the tag.
+        """
 
     @abstractmethod
     def copy(self, payload: Any, data: dict[str, Any] | None) -> Copy | None:
@@ -108,6 +118,10 @@ class Form(ABC):
     @abstractmethod
     def payload_of(self, copy: Copy) -> Any:
         """Return the payload of the row that a copy was made of; None if nobody can."""
+
+    @abstractmethod
+    def remainder_of(self, copy: Copy) -> str:
+        """Return what the payload of the row has beyond the data; empty if nobody knows."""
 
     def record(
         self, copy: Copy, row: Any = None, data: dict[str, Any] | None = None
@@ -141,16 +155,15 @@ class Form(ABC):
 class DjangoForm(Form):
     """The data as a dictionary, which Django's own engine reads and writes; the tag beside it."""
 
-    def names(self, name: str) -> tuple[str, ...]:
-        return name, self.tag_name(name)
+    def names(self, name: str, place: Hashable) -> tuple[str, ...]:
+        return name, self.tag_name(name, place)
 
-    def other(self, name: str) -> str:
+    def other(self, name: str, place: Hashable) -> str:
         return name
 
-    def leftovers(self, name: str) -> tuple[str, ...]:
-        return (name,)
-
     def copy(self, payload: Any, data: dict[str, Any] | None) -> Copy | None:
+        if self.codec.encrypts:  # since a serializer was assigned
+            return None
         data = self.codec.trusted(payload) if data is None else data
         if data is None:
             return None
@@ -175,7 +188,8 @@ class DjangoForm(Form):
         return Copy(raw, remainder) if tag == self._tag(name, raw, generation, word) else None
 
     def _tag(self, name: str, raw: Any, generation: str, word: str) -> str:
-        return digest(f"{generation} {name} {self.adapter.fingerprint(raw)} {word}".encode())
+        head = f"{generation} {word} {len(name)} {name} ".encode()
+        return self.adapter.tag(head + self.adapter.comparable(raw))
 
     def record(
         self, copy: Copy, row: Any = None, data: dict[str, Any] | None = None
@@ -185,6 +199,9 @@ class DjangoForm(Form):
 
     def payload_of(self, copy: Copy) -> Any:
         return self.codec.rebuild(self.data_of(copy) or {}, copy.remainder)
+
+    def remainder_of(self, copy: Copy) -> str:
+        return copy.remainder
 
     def data_of(self, copy: Copy) -> dict[str, Any] | None:
         return self.adapter.session_in(copy.content)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from django.core.signals import setting_changed
 
+from dj_sessions.storage.caches import digest
 from dj_sessions.storage.copies.outage import lock
 
 #: A key function may make one generation for each tenant of a site.
@@ -25,9 +26,10 @@ class Generation:
     with, as clients write one word variously.
     """
 
-    __slots__ = ("fingerprint", "is_behind", "missed", "name", "raw")
+    __slots__ = ("fingerprint", "is_behind", "key", "missed", "name", "raw")
 
-    def __init__(self) -> None:
+    def __init__(self, key: Hashable) -> None:
+        self.key = key
         #: That of its entry, empty until somebody has made it.
         self.name = ""
         self.raw: Any = None
@@ -41,9 +43,7 @@ class Generation:
         if raw is None:
             self.raw, self.fingerprint = None, ""
         elif self.raw is None or self.raw != raw:
-            fingerprint = adapter.fingerprint(raw)
-            self.raw, self.fingerprint = raw, fingerprint
-            return str(fingerprint)
+            self.raw, self.fingerprint = raw, digest(adapter.comparable(raw))
         return self.fingerprint
 
     def caught_up(self, missed: object) -> None:
@@ -77,7 +77,7 @@ def _find(key: Hashable) -> Generation:
         return found
     if len(_known) >= MOST_KNOWN:
         _forget_oldest()
-    found = _known[key] = Generation()
+    found = _known[key] = Generation(key)
     return found
 
 

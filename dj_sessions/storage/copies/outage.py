@@ -13,6 +13,8 @@ from typing import Any, Final, TypeAlias, TypeVar
 from django.core.cache.backends.base import InvalidCacheKey
 from django.core.signals import setting_changed
 
+from dj_sessions._metrics.instruments import OUTAGE_DURATION, OUTAGES
+from dj_sessions._metrics.recording import record, recorders
 from dj_sessions.storage.copies import errors
 
 R = TypeVar("R")
@@ -32,10 +34,6 @@ logger = logging.getLogger("django.contrib.sessions")
 
 #: Held for a few lines at a time, never while a cache is waited for.
 lock: Final = threading.Lock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
-    )
 
 
 class Backoff:
@@ -81,6 +79,15 @@ class Outage:
         self._logged_at = float("-inf")
         self._missed = 0
         self._is_announced = False
+        #: Since when (``time.monotonic()``) it fails, None while it does not.
+        self._since: float | None = None
+        #: How many of its outages are over.
+        self._ended = 0
+
+    @property
+    def is_going_on(self) -> bool:
+        """Whether readers are not answered."""
+        return self._reads.rest > 0
 
     def read(self, cache: Any, names: Names, call: Callable[..., R], *args: Any) -> R | None:
         """Return what ``call`` returns; None if it raised, or if the server is left alone.
@@ -103,15 +110,19 @@ class Outage:
         if backoff.rest and not backoff.admits():
             self._missed += 1
             return None
+        # What was asked before others failed, or before it was over, tells nothing of the outage.
+        is_trial, ended = bool(self._missed or backoff.rest), self._ended
         outer = sys.exception()
         try:
             result = call(*args)
         except InvalidCacheKey:  # no outage ends that
             raise
         except Exception as error:  # noqa: BLE001 # caches share no class of errors; it is logged
+            if ended == self._ended:
+                self._begin()
             self._failed(backoff, cache, error, outer, (*names, *args))
             return None
-        if self._missed or backoff.rest:
+        if is_trial:
             self._worked(backoff)
         return result
 
@@ -136,10 +147,26 @@ class Outage:
         with lock:
             missed, self._missed = self._missed, 0
             announced, self._is_announced = self._is_announced, False
+        self._end()
         if announced:
             logger.warning(
                 "The cache %r answers again; sessions did without it %d times.", self.alias, missed
             )
+
+    def _begin(self) -> None:
+        with lock:
+            begins = self._since is None
+            if begins:
+                self._since = time.monotonic()
+        if begins and recorders:
+            record(OUTAGES, 1, self.alias)
+
+    def _end(self) -> None:
+        with lock:
+            since, self._since = self._since, None
+            self._ended += since is not None
+        if since is not None and recorders:
+            record(OUTAGE_DURATION, time.monotonic() - since, self.alias)
 
     def _log(
         self, action: str, cache: Any, error: Exception, outer: Any, args: Iterable[Any]
@@ -157,6 +184,19 @@ class Outage:
 
 
 _outages: dict[tuple[str, Hashable], Outage] = {}
+
+
+def _begin_in_process() -> None:
+    """Have a process that was forked off in an outage count it itself, once it meets that."""
+    lock.release()
+    for outage in _outages.values():
+        outage._since = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=lock.acquire, after_in_parent=lock.release, after_in_child=_begin_in_process
+    )
 
 
 def of(alias: str, place: Hashable = None) -> Outage:

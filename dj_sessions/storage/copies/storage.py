@@ -2,53 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any, Protocol
+from random import Random
+from typing import Any
 
 from django.utils import timezone
+from django.utils.functional import cached_property
 
-from dj_sessions.storage.base import Commit, Record
+from dj_sessions._metrics.recording import recorders
+from dj_sessions.storage.base import Entries, Record, Sample
 from dj_sessions.storage.caches import adapter_of
 from dj_sessions.storage.copies.compact import CompactForm
+from dj_sessions.storage.copies.counted import CountedCopies
 from dj_sessions.storage.copies.entries import HIDDEN, Sight
 from dj_sessions.storage.copies.forms import Codec, DjangoForm
 from dj_sessions.storage.copies.protocol import Copies
 from dj_sessions.storage.copies.record import CopiedRecord
-from dj_sessions.storage.copies.steps import SteppedStorage, Steps
-
-
-class Rows(Protocol):
-    """What copies need of the storage of the rows, beyond the contract of a ``Storage``."""
-
-    commit: Commit | None
-
-    def read_written(self, key: str) -> Record | None:
-        """Return the row as the writing database has it, with its expiry."""
-
-    def reads_committed(self) -> bool:
-        """Return whether a row that is read is the one that everybody else sees."""
-
-    def in_transaction(self) -> bool:
-        """Return whether a transaction is open, other than the one of a TestCase."""
-
-    def after_commit(self, action: Callable[[], object]) -> None:
-        """Have ``action`` called when the open transaction is committed."""
+from dj_sessions.storage.copies.transactions import BusySessions, Rows, Then
+from dj_sessions.storage.steps import SteppedStorage, Steps
 
 
 class CopiedStorage(SteppedStorage):
     """Rows, and their copies in a cache: the database decides, the cache spares it the reads.
 
-    ``name`` makes the name of an entry of a session key, ``codec`` data of a payload. With
-    ``is_compact`` a copy is in a form of our own. Where others may know a key before it is
-    stored, as a site that makes its own may have it, ``has_random_keys`` is False.
+    ``rows`` makes the storage of the rows, and is not called while copies are enough. ``name``
+    makes the name of an entry of a session key, ``codec`` data of a payload. With ``is_compact`` a
+    copy is in a form of our own.
 
     It belongs to one session, and remembers what the cache has said of it.
     """
 
     def __init__(
         self,
-        rows: Any,
+        rows: Callable[[], Rows],
         cache: Any,
         alias: str,
         prefix: str,
@@ -56,17 +43,20 @@ class CopiedStorage(SteppedStorage):
         codec: Codec,
         *,
         is_compact: bool = False,
-        has_random_keys: bool = True,
     ) -> None:
-        super().__init__(rows)
+        self._make_rows = rows
         self._name = name
         self._codec = codec
         self._form = (CompactForm if is_compact else DjangoForm)(adapter_of(cache), codec)
-        self._copies = Copies(cache, alias, prefix, self._form)
-        self._has_random_keys = has_random_keys
+        copies = CountedCopies if recorders else Copies
+        self._copies = copies(cache, alias, prefix, self._form)
         self._sights: dict[str, Sight] = {}
-        #: What says that a session is busy until the open transaction is over, with its entry.
-        self._marks: list[tuple[str, Any]] = []
+        self._busy = BusySessions(self._copies)
+
+    @cached_property
+    def inner(self) -> Rows:  # type: ignore[override] # made where it is needed
+        """The storage of the rows."""
+        return self._make_rows()
 
     # Reading
 
@@ -83,17 +73,42 @@ class CopiedStorage(SteppedStorage):
 
     def _missing(self, key: str) -> Steps:
         """Read the row, and keep a copy of it."""
+        row, sight = yield from self._leased(key, "read_written", key)
+        return self._copied(key, row, sight)
+
+    def _leased(self, key: str, *call: str) -> Steps:
+        """Return what a call returns that reads the row, and the sight to copy it with."""
         sight = self._sights[key]
         if sight is not HIDDEN and self.inner.reads_committed():
             sight = self._copies.lease(self._name(key), sight)
         else:
             sight = HIDDEN
         try:
-            row = yield "read_written", key
+            return (yield call), sight
         except BaseException:
             self._copies.withdraw(self._name(key), sight)
             raise
-        return self._copied(key, row, sight)
+
+    def read_renamed(self, key: str, new: str, latest: bool = False) -> tuple[str, Record] | None:
+        return self._run(self._reading_renamed(key, new, latest))  # type: ignore[no-any-return]
+
+    async def aread_renamed(
+        self, key: str, new: str, latest: bool = False
+    ) -> tuple[str, Record] | None:
+        return await self._arun(self._reading_renamed(key, new, latest))  # type: ignore[no-any-return]
+
+    def _reading_renamed(self, key: str, new: str, latest: bool) -> Steps:
+        if latest:
+            return (yield "read_renamed", key, new, latest)
+        copy = self._look(key)
+        if copy is not None:
+            return key, copy
+        found, sight = yield from self._leased(key, "read_renamed", key, new)
+        if found is not None and found[0] == new:
+            self._copies.withdraw(self._name(key), sight)
+            return found
+        record = self._copied(key, None if found is None else found[1], sight)
+        return None if record is None else (key, record)
 
     def _look(self, key: str) -> CopiedRecord | None:
         sight = self._sights[key] = self._copies.look(self._name(key))
@@ -112,29 +127,17 @@ class CopiedStorage(SteppedStorage):
         self._sights[key] = self._copies.copy(self._name(key), copy, age, sight)
         return row if copy is None else self._form.record(copy, row, data) or row
 
-    def holds(self, key: str) -> bool:
-        return bool(self._run(self._holding(key)))
-
-    async def aholds(self, key: str) -> bool:
-        return bool(await self._arun(self._holding(key)))
-
     def _holding(self, key: str) -> Steps:
         return self._look(key) is not None or (yield "holds", key)
 
     # Writing
 
-    def insert(self, key: str, record: Any) -> bool:
-        return bool(self._run(self._inserting(key, record)))
-
-    async def ainsert(self, key: str, record: Any) -> bool:
-        return bool(await self._arun(self._inserting(key, record)))
-
     def _inserting(self, key: str, record: Any) -> Steps:
         name = self._name(key)
-        if self._has_random_keys:
-            sight = self._copies.fresh(name)
-        else:
+        if self.inner.has_own_keys:
             sight = self._copies.lease(name, self._copies.look(name))
+        else:
+            sight = self._copies.fresh(name)
         inserted = False
         try:
             inserted = yield "insert", key, record
@@ -146,12 +149,6 @@ class CopiedStorage(SteppedStorage):
         self._sights[key] = sight
         self._written(key, record)
         return True
-
-    def replace(self, key: str, record: Any, expected: Record | None) -> bool:
-        return bool(self._run(self._replacing(key, record, expected)))
-
-    async def areplace(self, key: str, record: Any, expected: Record | None) -> bool:
-        return bool(await self._arun(self._replacing(key, record, expected)))
 
     def _replacing(self, key: str, record: Any, expected: Record | None) -> Steps:
         row = yield from self._stored(key, expected)
@@ -180,23 +177,40 @@ class CopiedStorage(SteppedStorage):
         name = self._name(key)
         if self.inner.in_transaction():
             mark = self._copies.hide(name, self._sights.pop(key, HIDDEN))
-            self._hide_until_commit(key, mark, self._copies.reveal)
+            self._busy.until_commit(self.inner, name, mark, self._copies.reveal)
             return
         copy = self._form.copy(record.payload, record.data)
         sight = self._sights.get(key, HIDDEN)
         self._sights[key] = self._copies.replace(name, copy, record.age, sight)
 
-    def remove(self, key: str, expected: Record | None = None) -> bool:
-        return bool(self._run(self._ending(key, expected, "remove")))
+    def rename(self, key: str, new: str, record: Any, expected: Record | None) -> str | None:
+        return self._run(self._renaming(key, new, record, expected))  # type: ignore[no-any-return]
 
-    async def aremove(self, key: str, expected: Record | None = None) -> bool:
-        return bool(await self._arun(self._ending(key, expected, "remove")))
+    async def arename(self, key: str, new: str, record: Any, expected: Record | None) -> str | None:
+        steps = self._renaming(key, new, record, expected)
+        return await self._arun(steps)  # type: ignore[no-any-return]
 
-    def move(self, key: str, expected: Record | None, forward: str) -> bool:
-        return bool(self._run(self._ending(key, expected, "move", forward)))
+    def _renaming(self, key: str, new: str, record: Any, expected: Record | None) -> Steps:
+        row = yield from self._stored(key, expected)
+        if row is None and expected is not None:
+            return None
+        name = self._name(key)
+        mark = self._copies.hide(name, self._sights.pop(key, HIDDEN))
+        stored = yield "rename", key, new, record, row
+        if stored is None:
+            self._copies.unhide(name, mark)
+        elif stored == key:
+            self._let_go(name, mark, self._copies.reveal, self._copies.reveal)
+        else:
+            self._let_go(name, mark, self._copies.end, self._copies.end_late)
+            self._written(new, record)
+        return stored
 
-    async def amove(self, key: str, expected: Record | None, forward: str) -> bool:
-        return bool(await self._arun(self._ending(key, expected, "move", forward)))
+    def _removing(self, key: str, expected: Record | None) -> Steps:
+        return self._ending(key, expected, "remove")
+
+    def _moving(self, key: str, expected: Record | None, forward: str) -> Steps:
+        return self._ending(key, expected, "move", forward)
 
     def _ending(self, key: str, expected: Record | None, deed: str, *more: Any) -> Steps:
         row = yield from self._stored(key, expected)
@@ -207,50 +221,42 @@ class CopiedStorage(SteppedStorage):
         mark = self._copies.hide(name, self._sights.pop(key, HIDDEN))
         was_there = yield deed, key, row, *more
         if was_there:
-            self._row_is_gone(key, mark)
+            self._let_go(name, mark, self._copies.end, self._copies.end_late)
         else:
             self._copies.unhide(name, mark)
         return was_there
+
+    def entries(self, batch: int) -> Iterator[Entries]:
+        return self.inner.entries(batch)
+
+    def sample(self, size: int, random: Random) -> Sample:
+        return self.inner.sample(size, random)
 
     def end_copy(self, key: str) -> None:
         """End the copy of a row that somebody else has deleted, or changed."""
         name, sight = self._name(key), self._sights.pop(key, HIDDEN)
         if self.inner.in_transaction():
             mark = self._copies.hide(name, sight)
-            self._hide_until_commit(key, mark, self._copies.reveal)
+            self._busy.until_commit(self.inner, name, mark, self._copies.reveal)
         else:
             self._copies.replace(name, None, 0, HIDDEN)
 
-    def _row_is_gone(self, key: str, mark: Any) -> None:
+    def _let_go(self, name: str, mark: Any, at_once: Then, at_commit: Then) -> None:
+        """Do what ends a hidden session's being busy: now, or when the transaction is over."""
         if self.inner.in_transaction():
-            self._hide_until_commit(key, mark, self._copies.end_late)
+            self._busy.until_commit(self.inner, name, mark, at_commit)
         else:
-            self._copies.end(self._name(key), mark)
-
-    # Transactions
-
-    def _hide_until_commit(self, key: str, mark: Any, then: Callable[[str, Any], None]) -> None:
-        """Call ``then`` when the transaction is committed; until that the session is busy."""
-        name = self._name(key)
-        self._marks.append((name, mark))
-
-        def committed() -> None:
-            self._marks = [other for other in self._marks if other[1] is not mark]
-            then(name, mark)
-
-        self.inner.after_commit(committed)
+            at_once(name, mark)
 
     @property
     def is_unsettled(self) -> bool:
         """Whether a session is busy since a transaction that has not been committed."""
-        return bool(self._marks)
+        return bool(self._busy.marks)
 
     def settle(self) -> None:
         """Have copies made again where a transaction was rolled back."""
-        if self._marks and not self.inner.in_transaction():
-            marks, self._marks = self._marks, []
-            for name, mark in marks:
-                self._copies.reveal(name, mark)
+        if self._busy.marks and not self.inner.in_transaction():
+            self._busy.let_go()
 
 
 class _Unreadable(Record):

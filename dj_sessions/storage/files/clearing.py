@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from dj_sessions.storage.clearing import Batch, Purge
 
-Entry: TypeAlias = "os.DirEntry[str]"
+File: TypeAlias = "os.DirEntry[str]"
 
 #: Files looked at in a batch that finds little to remove.
 LOOKED_AT: Final = 2000
@@ -22,13 +22,13 @@ class FilePurge(Purge):
     """
 
     def __init__(
-        self, directory: str | os.PathLike[str], purge_file: Callable[[Entry, bool], bool]
+        self, directory: str | os.PathLike[str], purge_file: Callable[[File, bool], bool]
     ) -> None:
         self._directory = os.fspath(directory)
         self._purge_file = purge_file
         self._files = self._scan()
 
-    def _scan(self) -> Iterator[Entry]:
+    def _scan(self) -> Iterator[File]:
         with os.scandir(self._directory) as entries:
             yield from (entry for entry in entries if entry.is_file(follow_symlinks=False))
 

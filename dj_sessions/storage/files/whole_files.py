@@ -82,15 +82,27 @@ def create(path: str, content: bytes, *, durable: bool = False) -> bool:
     return True
 
 
-def replace(path: str, content: bytes, *, durable: bool = False) -> None:
-    """Put ``content`` in place of a file; readers see the old content or the new."""
+def replace(
+    path: str, content: bytes, *, durable: bool = False, modified: float | None = None
+) -> None:
+    """Put ``content`` in place of a file; readers see the old content or the new.
+
+    The new file has the time of modification ``modified`` (epoch seconds), by default now.
+    """
     temporary = _written(path, content, durable)
     try:
+        if modified is not None:
+            os.utime(temporary, (modified, modified))
         os.replace(temporary, path)
     except BaseException:
         _forget(temporary)  # it may have been done, whatever was reported
         raise
     _keep_names(path, durable)
+
+
+def rename(path: str, new: str) -> None:
+    """Rename a file that is locked; whoever waits for the lock finds it under its new name."""
+    os.rename(path, new)
 
 
 def remove(path: str, *, durable: bool = False) -> None:

@@ -12,11 +12,13 @@ from django.db import DatabaseError, connections, transaction
 from django.db.models import F, QuerySet
 
 from dj_sessions.storage.clearing import Batch, Purge
+from dj_sessions.storage.rows import windows
 from dj_sessions.storage.rows.blocks import Walk, walk_of
 from dj_sessions.storage.rows.deletes import delete_at_once, delete_bare
-from dj_sessions.storage.rows.errors import is_held, may_pass
+from dj_sessions.storage.rows.errors import may_pass
 from dj_sessions.storage.rows.transactions import can_be_locked, has_outer_joins, is_inside
 from dj_sessions.storage.rows.watchers import goes_alone
+from dj_sessions.storage.rows.windows import Window
 
 #: How often a batch is tried that others' transactions make fail.
 ATTEMPTS: Final = 5
@@ -40,12 +42,6 @@ LARGEST_BATCH: Final = 50_000
 #: Where each of the rows is named by its key.
 LARGEST_BY_NAME: Final = 5_000
 
-#: Rows that MariaDB removes in the order of their keys. Of more, the part of the index by date
-#: that they take would not stay in the memory of a server as it is installed.
-WINDOW: Final = 1_000_000
-#: How many of their keys are held in memory.
-KEYS: Final = 20_000
-
 #: The keys and dates of rows to remove.
 _Found: TypeAlias = list[tuple[Any, datetime]]
 
@@ -67,10 +63,7 @@ class RowPurge(Purge):
         self._bare = not watched and is_plain and goes_alone(rows.model)
         self._since: datetime | None = None
         self._last: list[Any] = []
-        self._window = rows
-        self._unread: QuerySet[Any] | None = None
-        self._keys: list[Any] = []
-        self._is_dense = False
+        self._window: Window | None = None
         self._walk: Walk | None = None
         self._is_walk_chosen = False
 
@@ -140,54 +133,14 @@ class RowPurge(Purge):
         return Batch(removed, more=end is not None)
 
     def _remove_clustered(self, size: int) -> Batch:
-        """Remove the next rows of a window as they lie in the table, which is by their keys.
-
-        In the order of expiry each row is on another page, which has to be read for it alone.
-        """
-        if not self._keys and not self._read_keys():
-            return self._remove_locked(size)
-        keys = self._keys[:size]
-        removed = self._delete_at_once_or_skip(keys) if keys else 0
-        del self._keys[:size]
-        return Batch(removed, more=bool(self._keys or self._unread is not None or self._since))
-
-    def _read_keys(self) -> bool:
-        """Read the next keys of a window; False if more rows than a window has are of one date."""
-        if self._unread is None:
-            rows, end = self._up_to_a_date(min(WINDOW, self.left or WINDOW))
-            if end is not None and end == self._since:
-                return False
-            self._window = self._unread = rows
-            self._since = end
-        keys = list(self._unread.order_by("pk").values_list("pk", flat=True)[:KEYS])
-        self._unread = self._window.filter(pk__gt=keys[-1]) if len(keys) == KEYS else None
-        self._keys, self._is_dense = keys, bool(keys) and self._lie_together(keys)
-        return True
-
-    def _lie_together(self, keys: list[Any]) -> bool:
-        """Return whether half of the rows from the first key to the last are to go, or more."""
-        between = self._rows.filter(pk__gt=keys[0], pk__lt=keys[-1]).order_by("pk")
-        enough = 2 * len(keys)
-        return not between.values_list("pk", flat=True)[enough : enough + 1]
-
-    def _delete_at_once_or_skip(self, keys: list[Any]) -> int:
-        """Delete rows, except those that others hold: half of them at a time, until it is one.
-
-        A small table may be scanned for any number of rows, so only one tells which is held.
-        """
-        if self._is_dense and len(keys) > 1:  # naming each takes nearly twice as long
-            rows = self._window.filter(pk__gte=keys[0], pk__lte=keys[-1])
-        else:
-            rows = self._expired.filter(pk__in=keys)
-        try:
-            return delete_at_once(rows)
-        except DatabaseError as error:
-            if len(keys) == 1 and is_held(error):
-                return 0
-            if len(keys) == 1 or not may_pass(error):
-                raise
-        half = len(keys) // 2
-        return sum(map(self._delete_at_once_or_skip, (keys[:half], keys[half:])))
+        """Remove the next rows of a window as they lie in the table, which is by their keys."""
+        if self._window is None or not self._window.goes_on:
+            rows, end = self._up_to_a_date(min(windows.ROWS, self.left or windows.ROWS))
+            if end is not None and end == self._since:  # more than a window of one date
+                return self._remove_locked(size)
+            self._window, self._since = Window(self._rows, self._expired, rows), end
+        removed = self._window.remove(size)
+        return Batch(removed, more=self._window.goes_on or self._since is not None)
 
     def _up_to_a_date(self, size: int) -> tuple[QuerySet[Any], datetime | None]:
         """Return the next rows, ``size`` of them and no more, and the date of the one after."""
@@ -251,8 +204,8 @@ class RowPurge(Purge):
         keys = [key for key, _ in found]
         if keys and keys == self._last:
             raise RuntimeError(
-                f"{self._expired.model._meta.label} keeps rows that were deleted. If its query "
-                "set only marks them, have its manager leave out what is marked."
+                f"{self._expired.model._meta.label} still has rows that were deleted. If its query "
+                "set only marks them, its manager must leave out the marked rows."
             )
         if found:
             self._last, self._since = keys, found[-1][1]

@@ -1,13 +1,14 @@
-"""Whether a database can compare what is stored for a session with what was loaded."""
+"""Comparing what is stored for a session with what was loaded, where a database can."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
 from django.db import connections
-from django.db.models import CharField, TextField
+from django.db.models import CharField, QuerySet, TextField
 
 from dj_sessions.storage.rows.watchers import Reason, own_loading
 
@@ -42,3 +43,20 @@ def _counts_found_rows(connection: Any) -> bool:
     """Return whether MariaDB counts a row that an UPDATE leaves as it was."""
     flags = connection.get_connection_params().get("client_flag", FOUND_ROWS)
     return bool(flags & FOUND_ROWS)
+
+
+def condition(expected: str | None, now: datetime) -> dict[str, object]:
+    """Return what a row has to fulfil: the payload ``expected``, or with None a live session."""
+    return {"expire_date__gt": now} if expected is None else {"session_data": expected}
+
+
+def is_same(row: Any, expected: str | None, now: datetime) -> bool:
+    """Return whether a row fulfils ``condition()``; None fulfils none."""
+    if row is None:
+        return False
+    return bool(row.expire_date > now if expected is None else row.session_data == expected)
+
+
+def update(rows: QuerySet[Any], **values: Any) -> int:
+    """Send an UPDATE, as ``save()`` does: past the ``update()`` of a model's own query set."""
+    return QuerySet.update(rows, **values)

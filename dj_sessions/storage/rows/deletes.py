@@ -23,11 +23,11 @@ def delete_at_once(rows: QuerySet[Any]) -> int:
         with transaction.atomic(using=rows.db), connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL lock_timeout = {LOCK_WAIT}")
             return delete_bare(rows)
-    with connection.execute_wrapper(_without_waiting):
+    with connection.execute_wrapper(without_waiting):
         return delete_bare(rows)
 
 
-def _without_waiting(execute: Any, sql: str, *rest: Any) -> Any:
+def without_waiting(execute: Any, sql: str, *rest: Any) -> Any:
     """Send a statement that MariaDB gives up at once if others hold a row of it."""
     # Nor is a long list to become a subquery, which would have the rows read in another way.
     settings = "innodb_lock_wait_timeout=0, in_predicate_conversion_threshold=0"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
-from django.db import DatabaseError
+from django.db import DatabaseError, IntegrityError
+
+T = TypeVar("T")
 
 #: PostgreSQL: serialization failure, deadlock, lock not available.
 _SQLSTATES: Final = {"40001", "40P01", "55P03"}
@@ -44,3 +47,22 @@ def is_write_conflict(error: DatabaseError) -> bool:
 def is_held(error: DatabaseError) -> bool:
     """Return whether MariaDB did not wait for a row that others hold."""
     return error.args[:1] == (_LOCK_WAIT_TIMEOUT,)
+
+
+def unless_taken(write: Callable[[], T], is_taken: Callable[[], bool]) -> T | None:
+    """Return what ``write`` returns, None where its key is taken.
+
+    Raises IntegrityError where the database refuses the row for something else. A key that was
+    taken may be free by now, as that of a session which has just ended: so it writes once more.
+    """
+    try:
+        return write()
+    except IntegrityError:
+        if is_taken():
+            return None
+    try:
+        return write()
+    except IntegrityError:
+        if is_taken():
+            return None
+        raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -13,7 +13,7 @@ from django.db.models import F, Func, Manager, Model, Q, QuerySet, Value, signal
 
 from dj_sessions._codec import forwards
 from dj_sessions.storage.base import Record
-from dj_sessions.storage.rows.comparable import keeps_payloads
+from dj_sessions.storage.rows.comparable import condition, is_same, keeps_payloads, update
 from dj_sessions.storage.rows.compared_save import ComparedSave
 from dj_sessions.storage.rows.errors import is_write_conflict
 from dj_sessions.storage.rows.transactions import (
@@ -95,10 +95,20 @@ class Rows:
         if not self.keeps_forwards():
             return loaded_from(self.instance(key, now, lock=lock))
         keys = key, forwards.name(key)  # the session, or the forward that it has left behind
-        wanted = Q(expire_date__gt=now) | Q(session_data__startswith=forwards.MARK)
-        rows = self._base_rows().filter(wanted, session_key__in=keys)
-        found = {row.pk: row for row in (self._locked(rows) if lock else rows)}
+        found = self.live_or_forward(keys, now, lock=lock)
         return loaded_from(found.get(keys[0]) or found.get(keys[1]))
+
+    def live(self, now: datetime) -> QuerySet[Any]:
+        """Return the rows of the sessions that are live at ``now``."""
+        return manager_of(self._model).using(self.using).filter(expire_date__gt=now)  # type: ignore[no-any-return]
+
+    def live_or_forward(
+        self, keys: Collection[str], now: datetime, *, lock: bool = False
+    ) -> dict[str, Any]:
+        """Return the rows under ``keys`` that are live sessions or forwards."""
+        wanted = Q(expire_date__gt=now) | Q(session_data__startswith=forwards.MARK)
+        rows = self.base_rows().filter(wanted, session_key__in=keys)
+        return {row.session_key: row for row in (self._locked(rows) if lock else rows)}
 
     def _get(self, rows: QuerySet[Any], lock: bool) -> Any:
         try:
@@ -112,7 +122,7 @@ class Rows:
 
     def is_taken(self, key: str) -> bool:
         """Return whether there is a row, also one that the model's manager hides."""
-        return self._base_rows().filter(session_key=key).exists()  # as the database compares keys
+        return self.base_rows().filter(session_key=key).exists()  # as the database compares keys
 
     def is_write_conflict(self, error: OperationalError) -> bool:
         """Return whether a statement failed as others changed the row, and can be sent again."""
@@ -138,23 +148,24 @@ class Rows:
 
         With None: whatever it has, if its session is live at ``now``.
         """
-        same = self._comparing(key, expected, now)
+        same = self.comparing(key, expected, now)
         watched = bool(save_watchers(self._model))
         if same is not None and not watched:
             with savepoint(self._connection):
-                return _update(same, **columns(instance)) > 0
+                return update(same, **columns(instance)) > 0
         if watched and self._can_compare_in_save(same):
-            replaced = ComparedSave(instance, same, _condition(expected, now)).save(self.using)
+            replaced = ComparedSave(instance, same, condition(expected, now)).save(self.using)
             if replaced is not None:
                 return replaced
             SAVING_PAST_THE_ORM.add(self._model)
         with transaction.atomic(using=self.using):
-            is_same = _is_same(self._hold(key), expected, now)
-            if is_same and watched:
+            if not is_same(self.hold(key), expected, now):
+                return False
+            if watched:
                 instance.save(force_update=True, using=self.using)
-            elif is_same:
-                _update(self._stored(key), **columns(instance))
-            return is_same
+            else:
+                update(self.stored(key), **columns(instance))
+            return True
 
     def _can_compare_in_save(self, same: QuerySet[Any] | None) -> bool:
         """Return whether the UPDATE of the ORM can compare."""
@@ -164,19 +175,19 @@ class Rows:
             self._keeps_payloads() and finds_every_row(manager_of(self._model))
         )
 
-    def _comparing(self, key: str, expected: str | None, now: datetime) -> QuerySet[Any] | None:
+    def comparing(self, key: str, expected: str | None, now: datetime) -> QuerySet[Any] | None:
         """Return the row if it is as expected, or None where no single statement can tell."""
         if not self._keeps_payloads() or has_parents(self._model):
             return None
         rows = self._found(key)
         # What is compared in a subquery is compared before the row is locked.
-        return rows.filter(**_condition(expected, now)) if is_of_one_table(rows) else None
+        return rows.filter(**condition(expected, now)) if is_of_one_table(rows) else None
 
     def _keeps_payloads(self) -> bool:
         is_kept = keeps_payloads(self._model, self.using, self._connection.vendor)
         return is_kept and not load_watchers(self._model)
 
-    def _hold(self, key: str) -> Any:
+    def hold(self, key: str) -> Any:
         """Lock the row, in a transaction, and return it as the last save left it, or None."""
         rows = self._found(key)
         if self._connection.features.has_select_for_update and can_be_locked(rows):
@@ -185,7 +196,7 @@ class Rows:
             # Locks on every database. SQLite's lock has to be taken by the first statement.
             table = self._model._meta.get_field("expire_date").model  # maybe that of a parent
             same = table._base_manager.using(self.using).filter(session_key=key)
-            _update(same, expire_date=F("expire_date"))
+            update(same, expire_date=F("expire_date"))
         return next(iter(rows), None)
 
     def _locked(self, rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -209,17 +220,17 @@ class Rows:
 
     def compare_and_delete(self, key: str, expected: str, now: datetime) -> bool:
         """Delete the row that has the payload ``expected``, as ``remove()`` does."""
-        same = self._comparing(key, expected, now)
+        same = self.comparing(key, expected, now)
         if same is not None and self.goes_unseen():
             with breaking(self._connection):
                 return bool(same._raw_delete(self.using))
         with transaction.atomic(using=self.using, savepoint=False):
             if same is None or self._is_looked_for():
-                row = self._hold(key)
-                return _is_same(row, expected, now) and self._delete(row)
+                row = self.hold(key)
+                return is_same(row, expected, now) and self._delete(row)
             # An update that changes nothing compares, and locks.
-            is_same = _update(same, expire_date=F("expire_date")) > 0
-            return is_same and self._delete(self._model(session_key=key))
+            is_there = update(same, expire_date=F("expire_date")) > 0
+            return is_there and self._delete(self._model(session_key=key))
 
     def keeps_forwards(self) -> bool:
         """Return whether a row may stay to lead to a new key, as receivers alone see its end."""
@@ -236,16 +247,16 @@ class Rows:
         moved = {"session_key": forwards.name(key), "session_data": forward, "expire_date": now}
         if self.goes_unseen():
             with savepoint(self._connection):
-                same = self._found(key).filter(**_condition(expected, now))
-                return _update(same, **moved) > 0
+                same = self._found(key).filter(**condition(expected, now))
+                return update(same, **moved) > 0
         with transaction.atomic(using=self.using, savepoint=False):
-            row = self._hold(key)
-            if not _is_same(row, expected, now):
+            row = self.hold(key)
+            if not is_same(row, expected, now):
                 return False
             row.is_ended_by_its_store = True
             told = {"sender": self._model, "instance": row, "using": self.using, "origin": row}
             signals.pre_delete.send(**told)
-            _update(self._stored(key), **moved)
+            update(self.stored(key), **moved)
             signals.post_delete.send(**told)
             return True
 
@@ -272,24 +283,10 @@ class Rows:
         """Return the row if the model's manager finds it."""
         return named(manager_of(self._model).using(self.using), key)
 
-    def _stored(self, key: str) -> QuerySet[Any]:
+    def stored(self, key: str) -> QuerySet[Any]:
         """Return the row, also if the model's manager hides it."""
-        return named(self._base_rows(), key)
+        return named(self.base_rows(), key)
 
-    def _base_rows(self) -> QuerySet[Any]:
+    def base_rows(self) -> QuerySet[Any]:
+        """Return all rows, also those that the model's manager hides."""
         return self._model._base_manager.using(self.using)  # type: ignore[no-any-return]
-
-
-def _condition(expected: str | None, now: datetime) -> dict[str, object]:
-    return {"expire_date__gt": now} if expected is None else {"session_data": expected}
-
-
-def _is_same(row: Any, expected: str | None, now: datetime) -> bool:
-    if row is None:
-        return False
-    return bool(row.expire_date > now if expected is None else row.session_data == expected)
-
-
-def _update(rows: QuerySet[Any], **values: Any) -> int:
-    """Send an UPDATE, as ``save()`` does: past the ``update()`` of a model's own query set."""
-    return QuerySet.update(rows, **values)

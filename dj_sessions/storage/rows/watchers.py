@@ -82,7 +82,7 @@ def delete_watchers(model: type[Model]) -> Iterator[Reason]:
         yield Reason("method", "delete")
     if model._meta.pk.name != "session_key":
         yield Reason("key", model._meta.pk)
-    for relation in _pointing_at(model):
+    for relation in pointing_at(model):
         if not relation.field.target_field.primary_key:
             yield Reason("relation", relation)
     for name in ("pre_delete", "post_delete"):
@@ -98,7 +98,7 @@ def delete_is_watched(model: type[Model]) -> bool:
 def companions(model: type[Model]) -> Iterator[Reason]:
     """Yield what goes, or lets go, when a row does."""
     yield from _parents(model)
-    for relation in _pointing_at(model):
+    for relation in pointing_at(model):
         if relation.on_delete is not DO_NOTHING:
             yield Reason("relation", relation)
     for field in model._meta.private_fields:
@@ -111,7 +111,7 @@ def goes_alone(model: type[Model]) -> bool:
     return not any(companions(model))
 
 
-def _pointing_at(model: type[Model]) -> tuple[ManyToOneRel, ...]:
+def pointing_at(model: type[Model]) -> tuple[ManyToOneRel, ...]:
     """Return the foreign keys to ``model``, also those that it has no name for."""
     fields = model._meta.get_fields(include_hidden=True)
     return tuple(field for field in fields if isinstance(field, ManyToOneRel))

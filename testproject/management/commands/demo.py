@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import ipaddress
 import signal
 import socket
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler, StaticFilesHandler
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
@@ -21,6 +23,9 @@ from testproject.environment import kept
 USER = "demo"
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that looks like another one
 
+# Where all addresses are served, this machine's own is one.
+OWN_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - named, to be warned of
+
 Address = tuple[str, int]
 Listening = tuple[int, Callable[[], None]]  # the port, and what serves it until interrupted
 
@@ -31,6 +36,14 @@ def address(text: str) -> Address:
     if not (port.isascii() and port.isdigit() and int(port) < 2**16):
         raise argparse.ArgumentTypeError(f"{text!r} is not a port or host:port")
     return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def is_this_machine_s_own(host: str) -> bool:
+    """Whether nobody else reaches what listens there."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def shown(host: str, port: int) -> str:
@@ -63,6 +76,8 @@ class Command(BaseCommand):
             port, serve = self.listen(addrport, listen_asgi if asgi else listen_wsgi)
             password = self.prepare()
             self.announce(addrport[0], port, password, "uvicorn (ASGI)" if asgi else "WSGI")
+            if not is_this_machine_s_own(addrport[0]):
+                self.warn_of_strangers(addrport[0])
             serve()
         except KeyboardInterrupt:
             self.stdout.write("\nStopped.")
@@ -73,12 +88,18 @@ class Command(BaseCommand):
         except OSError as error:
             reason = error.strerror
             if error.errno == errno.EADDRINUSE:
-                reason = "the port is in use; name another one, or 0 for any that is free"
+                reason = (
+                    "the port is in use; name another one, or any that is free: manage.py demo 0"
+                )
             raise CommandError(f"Cannot listen on {shown(*addrport)}: {reason}.") from error
 
     def prepare(self) -> str:
         """Bring the database up to date, and return the password of the demo user in it."""
-        password = kept(settings.VAR_DIR / "demo_password", lambda: get_random_string(10, LETTERS))
+        path = settings.VAR_DIR / "demo_password"
+        try:
+            password = kept(path, lambda: get_random_string(10, LETTERS))
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from error
         try:
             call_command("migrate", verbosity=0, interactive=False)
             user, created = get_user_model()._default_manager.get_or_create(
@@ -95,13 +116,24 @@ class Command(BaseCommand):
         return password
 
     def announce(self, host: str, port: int, password: str, server: str) -> None:
+        at = shown(OWN_ADDRESSES.get(host, host), port)
         self.stdout.write(
             f"Sessions: {settings.SESSION_ENGINE}\n"
             f"Log in:   {USER} / {password}\n"
-            f"Open:     {self.style.SUCCESS(f'http://{shown(host, port)}/')}\n"
+            f"Open:     {self.style.SUCCESS(f'http://{at}/')}\n"
             f"Served by {server}; Ctrl-C stops it."
         )
         self.stdout.flush()
+
+    def warn_of_strangers(self, host: str) -> None:
+        debug = "DEBUG is on, and error pages show code and settings: DEBUG=0 turns it off.\n"
+        self.stderr.write(
+            f"WARNING: {host} can be reached from other machines.\n"
+            f"Whoever has the password above is a superuser here: tell it to nobody.\n"
+            f"{debug if settings.DEBUG else ''}"
+            f"Only the names in ALLOWED_HOSTS are answered: {', '.join(settings.ALLOWED_HOSTS)}.",
+            self.style.WARNING,
+        )
 
 
 def listen_wsgi(addrport: Address) -> Listening:

@@ -13,7 +13,12 @@ from tests.benchmarks.results import Missing, Row
 from tests.interop.places import DJANGO, OURS
 from tests.stores import Case
 
-STORES = (Case("db", "sqlite"), Case("db", "postgres"), Case("cache", cache="redis"))
+STORES = (
+    Case("db", "sqlite"),
+    Case("db", "postgres"),
+    Case("cache", cache="redis"),
+    Case("redis"),  # beside Django's `cache` engine
+)
 PATHS = {
     interface: {view: f"/{prefix}{view}" for view in ("untouched", "read", "write")}
     for interface, prefix in (("WSGI", ""), ("ASGI", "a"))

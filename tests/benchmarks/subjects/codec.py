@@ -17,7 +17,7 @@ from django.conf import settings
 from django.utils.crypto import salted_hmac
 from django.utils.module_loading import import_string
 
-from tests.benchmarks.sampling import Calls
+from tests.benchmarks.sampling import Calls, Figure
 from tests.benchmarks.subjects import DATA
 from tests.benchmarks.subjects.stores import store_class
 
@@ -27,8 +27,8 @@ BASKET = [
 SIZES = {"small": DATA, "large": DATA | {"basket": BASKET}}
 
 
-def subject(name: str) -> Calls:
-    """The subject `<serializer or library> <size> <encode or decode>`."""
+def subject(name: str) -> Calls | Figure:
+    """The subject `<serializer or library> <size> <encode, decode or length>`."""
     way, size, operation = name.split(" ")
     data, session = SIZES[size], store_class()()
     library = way == "library"
@@ -39,6 +39,8 @@ def subject(name: str) -> Calls:
     text = session.encode(data)
     if decode(text) != data or session.decode(encode(data)) != data:
         raise AssertionError(f"{name} does not give back what was encoded")
+    if operation == "length":
+        return Figure(lambda: len(text))
     return Calls(lambda _: encode(data)) if operation == "encode" else Calls(lambda _: decode(text))
 
 

@@ -1,0 +1,114 @@
+"""The clients of redis-py that SESSION_REDIS asks for; making them connects to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from inspect import signature
+from typing import Any, Final
+
+import redis
+from django.utils.module_loading import import_string
+from redis import asyncio
+from redis.asyncio import retry as async_retry
+from redis.asyncio import sentinel as async_sentinel
+from redis.backoff import NoBackoff
+from redis.connection import parse_url
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+from dj_sessions.storage.caches.redis_pool import SessionPool
+from dj_sessions.storage.redis.configuration import nodes
+
+#: Seconds that an operation in an event loop takes at most, all its attempts together, and after
+#: which a step without scripts begins no other one.
+LIMIT: Final = 0.95
+
+#: What SESSION_REDIS["OPTIONS"] may change. With two attempts a silent server costs a second at
+#: most: of connecting, and of waiting for an answer.
+TIMEOUTS: Final = {"socket_connect_timeout": 0.25, "socket_timeout": 0.45}
+RETRIES: Final = 1
+
+#: As many connections for each event loop; who finds all of them in use waits.
+CONNECTIONS: Final = 100
+
+ERRORS: Final = [redis.ConnectionError, redis.TimeoutError]
+
+
+class Clients:
+    """Makes the sync client, and one asyncio client for each event loop."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        options = dict(config.get("OPTIONS", {}))
+        self._config = config
+        self._retries = options.pop("retries", RETRIES)
+        self._options = options
+        if "URL" in config:  # which may have options of its own, and they come first
+            options = options | dict(parse_url(config["URL"]))  # type: ignore[no-untyped-call]
+        #: How many commands an event loop sends at a time.
+        self.turns: int = options.get("max_connections", CONNECTIONS)
+        #: Seconds for an operation in an event loop; None where the site sets a limit of its own.
+        self.limit = None if "CLIENT" in config or "socket_timeout" in options else LIMIT
+
+    def make(self) -> Any:
+        """Return the client of sync code; that of a cluster connects."""
+        config, options = self._config, self._all_options(Retry(NoBackoff(), self._retries))
+        if "CLIENT" in config:
+            return import_string(config["CLIENT"])()
+        if "CLUSTER" in config:
+            make_node: Any = redis.cluster.ClusterNode
+            start = [make_node(*place) for place in nodes(config["CLUSTER"])]
+            return redis.RedisCluster(startup_nodes=start, **options)
+        if "SENTINEL" in config:
+            master, _ = self._master(Sentinel, options)
+            return master
+        return redis.Redis(connection_pool=SessionPool.from_url(config["URL"], **options))
+
+    def make_async(self) -> list[Any]:
+        """Return the client of one event loop, and those of Sentinels that it asks.
+
+        They connect when they are used, and are to be closed.
+        """
+        config = self._config
+        options = self._all_options(async_retry.Retry(NoBackoff(), self._retries))
+        if self.limit is not None:
+            options["socket_timeout"] = None  # for the whole operation there is one
+        options.setdefault("max_connections", CONNECTIONS)
+        if "CLIENT" in config:
+            return [import_string(config["ASYNC_CLIENT"])()]
+        if "CLUSTER" in config:
+            start = [asyncio.cluster.ClusterNode(*place) for place in nodes(config["CLUSTER"])]
+            # A slot that has moved is noted, and the connections that others use are left open.
+            options.setdefault("reinitialize_steps", 0)
+            return [asyncio.RedisCluster(startup_nodes=start, **options)]
+        if "SENTINEL" in config:
+            master, sentinels = self._master(async_sentinel.Sentinel, options)
+            return [master, *sentinels]
+        return [asyncio.Redis.from_url(config["URL"], **options)]
+
+    def _all_options(self, retry: Any) -> dict[str, Any]:
+        options = {**TIMEOUTS, "retry": retry, **self._options}
+        if "CLUSTER" not in self._config:
+            options["retry_on_error"] = ERRORS  # which some releases of redis-py ask for
+        if str(self._config.get("URL")).startswith("unix:"):
+            options.pop("socket_connect_timeout")
+        return options
+
+    def _master(self, kind: Any, options: dict[str, Any]) -> tuple[Any, list[Any]]:
+        wanted = self._config["SENTINEL"]
+        own = {**TIMEOUTS, **wanted.get("OPTIONS", {})}
+        manager = kind(nodes(wanted["SENTINELS"]), sentinel_kwargs=own, **options)
+        return manager.master_for(wanted["SERVICE"]), manager.sentinels
+
+
+def refusal(config: Mapping[str, Any]) -> str:
+    """Return what redis-py says of a URL or OPTIONS that it does not take; empty if it does."""
+    try:
+        if "CLUSTER" in config:
+            known = signature(asyncio.RedisCluster.__init__).parameters
+            unknown = sorted(set(config.get("OPTIONS", ())) - {*known, "retries"})
+            return f"there is no option {', '.join(unknown)}" if unknown else ""
+        if "CLIENT" not in config:
+            Clients(config).make().connection_pool.make_connection()
+    except (TypeError, ValueError, redis.RedisError) as error:
+        return str(error).rstrip(".")
+    return ""

@@ -1,0 +1,214 @@
+"""The server that SESSION_REDIS names: commands and steps, in two modes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Generator, Sequence
+from functools import cached_property
+from threading import Lock
+from time import monotonic
+from typing import Any, Final
+
+from django.core.exceptions import ImproperlyConfigured
+from redis.exceptions import NoScriptError, ResponseError, WatchError
+
+from dj_sessions.storage.caches.redis_steps import keep_commands_out_of_errors
+from dj_sessions.storage.redis import configuration
+from dj_sessions.storage.redis.clients import LIMIT, Clients
+from dj_sessions.storage.redis.errors import late
+from dj_sessions.storage.redis.loops import LoopClients
+from dj_sessions.storage.redis.steps import Step, refuses_scripts
+
+logger = logging.getLogger("django.contrib.sessions")
+
+_servers: Final[list[tuple[dict[str, Any], RedisServer]]] = []
+_lock: Final = Lock()
+
+#: Yields commands, or None for a step without a script, and is sent the answers, errors among
+#: them. Returns whether the step was taken.
+Commands = Generator[tuple[Any, ...] | None, Any, bool]
+
+
+def server_of(config: Any) -> RedisServer:
+    """Return the server of a SESSION_REDIS, the same one for the same settings.
+
+    Raises ImproperlyConfigured for settings that name none.
+    """
+    place = configuration.place_of(config)
+    for known, server in _servers:
+        if known == place:
+            return server
+    for problem in configuration.problems(config):
+        raise ImproperlyConfigured(f"{problem.what}. {problem.hint}")
+    with _lock:
+        for known, server in _servers:  # which another thread has made meanwhile
+            if known == place:
+                return server
+        made = RedisServer(Clients(place))
+        _servers.append((configuration.copy_of(place), made))
+        return made
+
+
+class RedisServer:
+    """A single server, a cluster, or the master that Sentinel names.
+
+    It has one client for all threads, and one for each event loop.
+    """
+
+    def __init__(self, clients: Clients) -> None:
+        self._make = clients.make
+        self._limit = clients.limit
+        self._loops = LoopClients(clients.make_async, clients.turns, clients.limit)
+        #: Whether the server runs scripts, as far as is known.
+        self.runs_scripts = True
+        self._making = Lock()
+
+    @cached_property
+    def client(self) -> Any:
+        """The client of sync code."""
+        with self._making:  # of a cluster it connects
+            return self._client
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._make()
+
+    def send(self, *command: Any) -> Any:
+        """Send a command and return the answer."""
+        # Looked up each time: a tracer may replace the method later.
+        return self.client.execute_command(*command)
+
+    def send_many(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Send commands at once and return the answers; raises the first error among them."""
+        answers = self._answers(commands)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
+    def _answers(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        with self.client.pipeline(transaction=False) as pipe:
+            for command in commands:
+                pipe.execute_command(*command)
+            answers: list[Any] = pipe.execute(raise_on_error=False)
+        for answer in answers:
+            # A cluster gives that a node has not answered as the answer to its commands.
+            if isinstance(answer, Exception) and not isinstance(answer, ResponseError):
+                raise answer
+        return answers
+
+    async def asend(self, *command: Any) -> Any:
+        """Do so in the event loop."""
+        client = self._loops.find() or await self._loops.open()
+        return await client.batches.send(command)
+
+    def take(self, name: str, step: Step) -> bool:
+        """Take a step on the entry ``name``; return whether that was as expected."""
+        commands, answer = self._commands(name, step), None
+        try:
+            while True:
+                command = commands.send(answer)
+                try:
+                    answer = self._watch(name, step) if command is None else self.send(*command)
+                except ResponseError as error:
+                    answer = error
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+    def take_many(self, names: Sequence[str], steps: Sequence[Step]) -> list[bool]:
+        """Take a step on each entry, all at once; return what ``take()`` does of each."""
+        if not self.runs_scripts:
+            return list(map(self.take, names, steps))
+        answers = self._answers(
+            [step.script(name) for name, step in zip(names, steps, strict=True)]
+        )
+        return [
+            self.take(name, step) if isinstance(answer, ResponseError) else bool(answer)
+            for name, step, answer in zip(names, steps, answers, strict=True)
+        ]
+
+    async def atake(self, name: str, step: Step) -> bool:
+        """Do so in the event loop."""
+        commands, answer = self._commands(name, step), None
+        try:
+            while True:
+                command = commands.send(answer)
+                try:
+                    answer = await (
+                        self._awatch(name, step) if command is None else self.asend(*command)
+                    )
+                except ResponseError as error:
+                    answer = error
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+    def _commands(self, name: str, step: Step) -> Commands:
+        if self.runs_scripts:
+            answer = yield step.script(name)
+            if isinstance(answer, NoScriptError):
+                answer = yield step.new_script(name)
+            if not isinstance(answer, ResponseError):
+                return bool(answer)
+            if not refuses_scripts(answer):
+                raise answer
+            self._note_refusal(answer)
+        answer = yield None
+        if isinstance(answer, ResponseError):
+            raise answer
+        return bool(answer)
+
+    def _note_refusal(self, error: ResponseError) -> None:
+        if self.runs_scripts:  # other threads may have noted it
+            self.runs_scripts = False
+            logger.warning(
+                "Redis runs no scripts for this user: a save takes WATCH and MULTI, three round "
+                "trips instead of one: %s",
+                error,
+            )
+
+    # Without scripts
+
+    def _watch(self, name: str, step: Step) -> bool:
+        end = monotonic() + LIMIT
+        with self.client.pipeline() as pipe:
+            keep_commands_out_of_errors(pipe)
+            while True:
+                try:
+                    pipe.watch(name)
+                    if not step.fits(pipe.get(name)):
+                        return False
+                    pipe.multi()
+                    pipe.execute_command(*step.command(name))
+                    pipe.execute()
+                except WatchError:  # others were faster, or the connection failed: look again
+                    if monotonic() > end:
+                        raise
+                    continue
+                return True
+
+    async def _awatch(self, name: str, step: Step) -> bool:
+        client = self._loops.find() or await self._loops.open()
+        end = monotonic() + LIMIT
+        try:
+            async with (
+                asyncio.timeout(self._limit),
+                client.turns,
+                client.redis.pipeline(transaction=True) as pipe,
+            ):
+                keep_commands_out_of_errors(pipe)
+                while True:
+                    try:
+                        await pipe.watch(name)
+                        if not step.fits(await pipe.get(name)):
+                            return False
+                        pipe.multi()
+                        pipe.execute_command(*step.command(name))
+                        await pipe.execute()
+                    except WatchError:
+                        if monotonic() > end:
+                            raise
+                        continue
+                    return True
+        except TimeoutError as error:
+            raise late(self._limit) from error

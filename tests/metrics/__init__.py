@@ -1,0 +1,1 @@
+"""Counters of sites with several processes, and under everything that may happen to them."""

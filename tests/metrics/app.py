@@ -1,0 +1,15 @@
+"""The site that gunicorn and uvicorn serve; its settings come in the environment."""
+
+import json
+import os
+
+from tests.interop.wire import unpack
+from tests.interop.worker import configure
+
+configure(unpack(json.loads(os.environ["DJ_SESSIONS_TEST_SITE"])))
+
+from django.core.asgi import get_asgi_application  # noqa: E402 - after the settings
+from django.core.wsgi import get_wsgi_application  # noqa: E402
+
+wsgi = get_wsgi_application()
+asgi = get_asgi_application()

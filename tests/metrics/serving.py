@@ -1,0 +1,127 @@
+"""Servers with several processes, and requests to them that meet."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+from tests.interop.browser import Browser
+from tests.interop.processes import REPOSITORY
+from tests.interop.wire import pack
+from tests.metrics.notes import DIRECTORY, Samples, samples
+
+#: Seconds for which the slowest machine may be busy.
+PATIENCE = 60
+
+GUNICORN = ("gunicorn", "tests.metrics.app:wsgi", "--bind", "fd://{fd}", "--timeout", "120")
+UVICORN = ("uvicorn", "tests.metrics.app:asgi", "--fd", "{fd}", "--lifespan", "off")
+
+
+class Server:
+    """A server of the site: what it wrote, and where it is."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, prefix: str) -> None:
+        self.process = process
+        self.address = f"http://127.0.0.1:{port}/"
+        self.views = f"{self.address}{prefix}/"
+
+    def scrape(self, port: int | None = None) -> tuple[Samples, str]:
+        """What `/metrics` shows, and which process has said so."""
+        query = "" if port is None else f"?port={port}"
+        with urlopen(f"{self.address}metrics{query}", timeout=PATIENCE) as response:
+            return samples(response.read().decode()), response.headers["X-Process"]
+
+    def stop(self) -> None:
+        """Have it end as it does at a restart: the requests under way are answered."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(PATIENCE)
+
+
+@contextmanager
+def served(
+    command: tuple[str, ...], settings: dict[str, Any], directory: Path, **environment: str
+) -> Iterator[Server]:
+    """Serve the site; requests wait in the listener's queue until the server is up.
+
+    Modules in `directory` can be imported, notes go to its folder `notes`.
+    """
+    own = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}
+    own |= {
+        "PYTHONPATH": f"{directory}{os.pathsep}{REPOSITORY}",
+        "DJ_SESSIONS_TEST_SITE": json.dumps(pack(settings)),
+        DIRECTORY: str(directory / "notes"),
+    }
+    (directory / "notes").mkdir(exist_ok=True)
+    log = directory / "log"
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener, log.open("wb") as file:
+        fd = listener.fileno()
+        process = subprocess.Popen(
+            [sys.executable, "-m", *(part.format(fd=fd) for part in command)],
+            cwd=REPOSITORY,
+            env=own | environment,
+            pass_fds=(fd,),
+            stdout=file,
+            stderr=file,
+        )
+        server = Server(
+            process, listener.getsockname()[1], "sync" if command[0] == "gunicorn" else "async"
+        )
+        try:
+            yield server
+        except Exception as error:
+            error.add_note(log.read_text(errors="replace")[-4000:])
+            raise
+        finally:
+            if process.poll() is None:
+                server.stop()
+
+
+class Meeting:
+    """Requests that are under way at the same time, until the test lets them go."""
+
+    def __init__(self, pool: ThreadPoolExecutor, *requests: Callable[[int], Any]) -> None:
+        with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+            listener.settimeout(PATIENCE)
+            port = listener.getsockname()[1]
+            self._answers = [pool.submit(request, port) for request in requests]
+            self._guests = [listener.accept()[0] for _ in requests]
+        #: The processes that they are in.
+        self.processes = [int(guest.makefile().readline()) for guest in self._guests]
+
+    def let_go(self) -> list[Any]:
+        """Have them go on; return their answers."""
+        for guest in self._guests:
+            guest.close()
+        return [answer.result(PATIENCE) for answer in self._answers]
+
+
+def conflict(pool: ThreadPoolExecutor, server: Server, number: int) -> None:
+    """Have two requests of one visitor change different values of one session."""
+    visitor = Browser()
+    visitor.visit(server.views, "put", {"number": number})
+
+    def change(name: str) -> Callable[[int], Any]:
+        return lambda port: visitor.visit(server.views, "put_later", [port, name])
+
+    Meeting(pool, change("one"), change("other")).let_go()
+    seen = visitor.visit(server.views, "look")["data"]
+    assert seen == {"number": number, "one": 1, "other": 1}
+
+
+def live(server: Server, number: int) -> None:
+    """Log in, change a value, look and log out."""
+    visitor = Browser()
+    visitor.visit(server.views, "log_in", "ada")
+    visitor.visit(server.views, "put", {"number": number})
+    assert visitor.visit(server.views, "look")["data"] == {"number": number}
+    visitor.visit(server.views, "log_out")
