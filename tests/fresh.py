@@ -16,6 +16,8 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+from tests.patience import PATIENCE
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 PREAMBLE = """
@@ -56,7 +58,7 @@ def execute(*arguments: str, path: Path | None = None, **environment: str) -> st
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PATIENCE,
     )
     if done.returncode:
         raise Failed(f"status {done.returncode}\n{done.stdout}")

@@ -32,6 +32,7 @@ from dj_sessions.templatetags.dj_sessions import KEYS
 from tests import panels
 from tests.counters import statements
 from tests.fresh import run
+from tests.patience import PATIENCE
 
 INDEX = "/admin/"
 TAG = "{% load dj_sessions %}{% session_statistics %}"
@@ -69,7 +70,7 @@ def shown(store):
 @pytest.fixture(autouse=True)
 def whoever_waits_is_patient(monkeypatch):
     """A busy machine may take its time."""
-    monkeypatch.setattr(panels_of_the_process, "PATIENCE", 60)
+    monkeypatch.setattr(panels_of_the_process, "PATIENCE", PATIENCE)
 
 
 def visitor(user):
@@ -346,7 +347,7 @@ def test_a_store_that_hangs_does_not_hang_the_page(store, boss, shown, monkeypat
         with ThreadPoolExecutor(1) as thread:
             text = thread.submit(seen_by, client).result()
     assert "still being counted" in part(text)
-    monkeypatch.setattr(panels_of_the_process, "PATIENCE", 60)
+    monkeypatch.setattr(panels_of_the_process, "PATIENCE", PATIENCE)
     assert figures(page(client))["Live"] == "1"
 
 
@@ -446,7 +447,7 @@ def test_a_count_that_never_ends_is_given_up(clock, caplog, monkeypatch):
     count.go_on.set()
     assert hanging.over.wait(60)
     assert panel.latest() is outcome  # what came too late is not taken
-    monkeypatch.setattr(panels_of_the_process, "PATIENCE", 60)
+    monkeypatch.setattr(panels_of_the_process, "PATIENCE", PATIENCE)
     clock.move(601 + 600)
     assert panel.latest().summary == "figures 3"
 

@@ -24,6 +24,7 @@ from tests import services
 from tests.browser.demo import Demo
 from tests.browser.needs import chromium, missing, server, url
 from tests.browser.visitor import Visitor
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
@@ -180,7 +181,7 @@ def admin_pages(
     def opened(path: str, **options: Any) -> Page:
         context = browser.new_context(**options)
         contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(1000 * PATIENCE)
         context.route("**/*", answer)
         page = context.new_page()
         page.on("console", lambda message: problems.append(message.text))

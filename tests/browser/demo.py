@@ -11,8 +11,9 @@ from pathlib import Path
 from threading import Event, Thread
 from types import TracebackType
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 60  # seconds after which a server that says nothing counts as broken
 CHOICES = (
     *("DATABASE_URL", "CACHE_URL", "SESSION_ENGINE"),
     *("SESSION_IDLE_AGE", "SESSION_ABSOLUTE_AGE", "SESSION_ANONYMOUS_AGE"),

@@ -17,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from testproject import environment as site_environment
 from testproject.management.commands.demo import address
 from tests.browser.demo import Demo, environment, manage
+from tests.patience import PATIENCE
 
 INTERFACES = ("wsgi", "asgi")
 
@@ -28,7 +29,7 @@ def refused(var_dir: Path, *arguments: str, **choices: str) -> str:
         env=environment(var_dir, **choices),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert result.returncode != 0, result.stdout
     return result.stderr
@@ -38,7 +39,9 @@ def refused(var_dir: Path, *arguments: str, **choices: str) -> str:
 def test_it_serves_its_style_sheet_and_ends_on_sigterm_as_on_ctrl_c(tmp_path, interface):
     demo = Demo(tmp_path, interface)
     demo.start()
-    with urllib.request.urlopen(demo.url + "/static/testproject/site.css", timeout=30) as answer:
+    with urllib.request.urlopen(
+        demo.url + "/static/testproject/site.css", timeout=PATIENCE
+    ) as answer:
         assert answer.headers["Content-Type"].startswith("text/css")
     demo.stop(signal.SIGTERM)
 
@@ -150,7 +153,7 @@ def test_an_empty_file_of_a_secret_is_named_with_the_remedy(tmp_path, name, cont
 def test_serving_all_addresses_is_warned_of(tmp_path, debug, is_warned_of):
     with Demo(tmp_path, host="0.0.0.0", DEBUG=debug) as demo:
         assert demo.url.startswith("http://127.0.0.1:")
-        with urllib.request.urlopen(demo.url + "/login/", timeout=30) as answer:
+        with urllib.request.urlopen(demo.url + "/login/", timeout=PATIENCE) as answer:
             assert answer.status == 200
     assert "WARNING: 0.0.0.0 can be reached from other machines." in demo.output
     assert "the password above is a superuser" in demo.output
@@ -170,7 +173,7 @@ def test_neither_the_error_page_nor_the_console_shows_a_password(tmp_path, schem
     demo.start()
     try:
         with pytest.raises(urllib.error.HTTPError) as failed:
-            urllib.request.urlopen(demo.url, timeout=30)
+            urllib.request.urlopen(demo.url, timeout=PATIENCE)
         page = failed.value.read().decode()
     finally:
         demo.kill()

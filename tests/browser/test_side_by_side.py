@@ -15,6 +15,7 @@ import pytest
 
 from tests.browser.demo import Demo
 from tests.browser.visitor import Visitor
+from tests.patience import PATIENCE
 
 Table = dict[str, list[str]]
 
@@ -107,11 +108,11 @@ def test_several_visitors_may_run_it_at_once(demo: Demo):
         keeps_cookies = urllib.request.HTTPCookieProcessor(CookieJar())
         opener = urllib.request.build_opener(keeps_cookies)
         url = demo.url + "/side-by-side/"
-        with opener.open(url, timeout=60) as answer:
+        with opener.open(url, timeout=PATIENCE) as answer:
             token = re.search(r'csrfmiddlewaretoken" value="(\w+)"', answer.read().decode())
         assert token is not None
         form = urllib.parse.urlencode({"csrfmiddlewaretoken": token[1], "run": "all"}).encode()
-        with opener.open(url, form, timeout=60) as answer:
+        with opener.open(url, form, timeout=PATIENCE) as answer:
             return re.findall(r'class="result" role="status">(.+?)<', answer.read().decode())
 
     with ThreadPoolExecutor(6) as threads:

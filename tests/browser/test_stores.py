@@ -14,6 +14,7 @@ import pytest
 from tests import services
 from tests.browser.demo import Demo
 from tests.browser.needs import server, url
+from tests.patience import PATIENCE
 
 
 @contextmanager
@@ -48,7 +49,7 @@ class Browser:
         self._opener = urllib.request.build_opener(keeps_cookies)
 
     def page(self, demo: Demo, path: str) -> str:
-        with self._opener.open(demo.url + path, timeout=30) as answer:
+        with self._opener.open(demo.url + path, timeout=PATIENCE) as answer:
             return answer.read().decode()
 
     def visits(self, demo: Demo) -> int:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.browser.scripted import HOME, WARNED_AT, Site, Tab
 from tests.docs.pages import docs
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -35,7 +36,7 @@ def tabs(
     def tab(real_time: bool = False, **options: Any) -> Tab:
         if not opened:
             context = browser.new_context(reduced_motion="reduce", **options)
-            context.set_default_timeout(5_000)
+            context.set_default_timeout(1000 * PATIENCE)
             context.route("**/*", site.answer)
             if not real_time:
                 context.clock.install(time=START)

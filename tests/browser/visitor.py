@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tests.browser.demo import Demo
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -19,7 +20,7 @@ class Visitor:
     def __init__(self, browser: Browser, demo: Demo, **options: Any) -> None:
         self.demo = demo
         self.context = browser.new_context(**{"java_script_enabled": False} | options)
-        self.context.set_default_timeout(15_000)
+        self.context.set_default_timeout(1000 * PATIENCE)
         self.page = self.context.new_page()
 
     def open(self, path: str) -> None:

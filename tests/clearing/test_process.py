@@ -11,6 +11,7 @@ import time
 import pytest
 
 from tests.fresh import REPOSITORY
+from tests.patience import PATIENCE
 
 COMMAND = """
 import sys
@@ -57,11 +58,11 @@ def fill(directory, number):
 def test_a_signal_ends_it_with_the_shell_s_code(tmp_path, start, number, code):
     fill(tmp_path, 5)
     process = start("--batch-size=2", "--sleep=600")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while len(os.listdir(tmp_path)) == 5 and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (code, "")
     assert f"Ended by {number.name} after 2 expired sessions had been removed." in err
     assert len(os.listdir(tmp_path)) == 3
@@ -79,7 +80,7 @@ def test_a_signal_ends_it_with_the_shell_s_code(tmp_path, start, number, code):
 def test_the_exit_codes(tmp_path, start, arguments, code, said):
     fill(tmp_path, 2)
     process = start(*arguments)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == code
     assert said in (err if code else out)
     assert not (out if code else err)

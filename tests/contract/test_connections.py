@@ -24,6 +24,7 @@ from redis.retry import Retry
 
 from dj_sessions.storage.caches import adapter_of, connections
 from dj_sessions.storage.caches.redis_pool import KEPT, SessionPool
+from tests.patience import PATIENCE
 
 REQUESTS = 5
 
@@ -102,7 +103,7 @@ PARALLEL = 40
 
 def wait_for(condition):
     """Wait until the server has noticed which connections were closed."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

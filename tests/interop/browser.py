@@ -5,6 +5,8 @@ from http.cookiejar import Cookie, CookieJar
 from typing import Any
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
+from tests.patience import PATIENCE
+
 
 class Browser:
     def __init__(self) -> None:
@@ -13,7 +15,7 @@ class Browser:
 
     def visit(self, address: str, view: str, sent: Any = None) -> Any:
         request = Request(address + view, data=json.dumps(sent).encode())
-        with self.opener.open(request, timeout=20) as response:
+        with self.opener.open(request, timeout=PATIENCE) as response:
             return json.load(response)
 
     @property

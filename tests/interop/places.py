@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from tests import services, settings
+from tests.patience import PATIENCE
 from tests.redis_servers import PATIENT
 from tests.stores import CASES, Case
 
@@ -97,7 +98,7 @@ def prepared(case: Case, purpose: str = "shared") -> Iterator[Place]:
 
 @contextmanager
 def sqlite(name: str, directory: str) -> Iterator[dict[str, Any]]:
-    options = settings.DATABASES["default"]["OPTIONS"]
+    options = settings.DATABASES["default"]["OPTIONS"] | {"timeout": PATIENCE}
     file = f"{directory}/{name}.sqlite3"
     yield {"ENGINE": "django.db.backends.sqlite3", "NAME": file, "OPTIONS": options}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.interop.wire import pack, unpack
+from tests.patience import PATIENCE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -73,7 +74,7 @@ class Worker:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.close()
-        self.process.wait(timeout=20)
+        self.process.wait(PATIENCE)
         self.process.stdout.close()
 
     def __enter__(self) -> Self:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,11 +20,12 @@ from tests.interop.browser import Browser
 from tests.interop.processes import REPOSITORY
 from tests.interop.wire import pack
 from tests.metrics.notes import DIRECTORY, Samples, samples
+from tests.patience import PATIENCE
 
-#: Seconds for which the slowest machine may be busy.
-PATIENCE = 60
-
-GUNICORN = ("gunicorn", "tests.metrics.app:wsgi", "--bind", "fd://{fd}", "--timeout", "120")
+GUNICORN = (
+    *("gunicorn", "tests.metrics.app:wsgi", "--bind", "fd://{fd}", "--timeout", str(PATIENCE)),
+    "--no-control-socket",  # which would be one of the user's, for all servers
+)
 UVICORN = ("uvicorn", "tests.metrics.app:asgi", "--fd", "{fd}", "--lifespan", "off")
 
 
@@ -41,27 +43,40 @@ class Server:
         with urlopen(f"{self.address}metrics{query}", timeout=PATIENCE) as response:
             return samples(response.read().decode()), response.headers["X-Process"]
 
+    def wait_for(self, processes: int, notes: Path) -> None:
+        """Wait until so many have loaded the site, which tests/metrics/app.py notes."""
+        deadline = time.monotonic() + PATIENCE
+        while len(list(notes.iterdir())) < processes:
+            assert self.process.poll() is None, "the server has ended"
+            assert time.monotonic() < deadline, f"fewer than {processes} processes are up"
+            time.sleep(0.05)
+
     def stop(self) -> None:
         """Have it end as it does at a restart: the requests under way are answered."""
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(PATIENCE)
 
 
+def _workers(command: tuple[str, ...]) -> int:
+    return int(command[command.index("--workers") + 1])
+
+
 @contextmanager
 def served(
     command: tuple[str, ...], settings: dict[str, Any], directory: Path, **environment: str
 ) -> Iterator[Server]:
-    """Serve the site; requests wait in the listener's queue until the server is up.
+    """Serve the site, from when all processes are up: until then a scrape may meet half a file.
 
     Modules in `directory` can be imported, notes go to its folder `notes`.
     """
+    notes = directory / "notes"
+    notes.mkdir(exist_ok=True)
     own = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}
     own |= {
         "PYTHONPATH": f"{directory}{os.pathsep}{REPOSITORY}",
         "DJ_SESSIONS_TEST_SITE": json.dumps(pack(settings)),
-        DIRECTORY: str(directory / "notes"),
+        DIRECTORY: str(notes),
     }
-    (directory / "notes").mkdir(exist_ok=True)
     log = directory / "log"
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener, log.open("wb") as file:
         fd = listener.fileno()
@@ -77,6 +92,7 @@ def served(
             process, listener.getsockname()[1], "sync" if command[0] == "gunicorn" else "async"
         )
         try:
+            server.wait_for(1 if "--preload" in command else _workers(command), notes)
             yield server
         except Exception as error:
             error.add_note(log.read_text(errors="replace")[-4000:])

@@ -14,7 +14,8 @@ from tests.fresh import run
 from tests.interop.browser import Browser
 from tests.metrics.collector import Collector, Name, Total, collecting
 from tests.metrics.notes import NOTE, noted
-from tests.metrics.serving import GUNICORN, PATIENCE, Meeting, conflict, live, served
+from tests.metrics.serving import GUNICORN, Meeting, conflict, live, served
+from tests.patience import PATIENCE
 
 WORKERS, VISITORS, CONFLICTS = 3, 8, 4
 CONFIGURATION = "shop/gunicorn_conf.py"  # of the documentation

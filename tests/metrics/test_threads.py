@@ -27,10 +27,10 @@ from dj_sessions._metrics.prometheus import PrometheusRecorder
 from dj_sessions.backends.cache import SessionStore
 from tests.metrics.notes import samples
 from tests.metrics.told import telling
+from tests.patience import PATIENCE
 
 THREADS, TIMES = 16, 300
 #: Seconds after which somebody waits for somebody who waits for them.
-PATIENCE = 120
 
 
 @pytest.fixture(autouse=True)

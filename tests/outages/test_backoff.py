@@ -15,6 +15,7 @@ from dj_sessions.storage.copies import generations
 from dj_sessions.storage.copies import outage as outages
 from dj_sessions.storage.copies.outage import Outage
 from tests.metrics.told import Told, telling
+from tests.patience import PATIENCE
 
 
 class Clock:
@@ -156,7 +157,7 @@ def test_a_process_that_is_forked_off_waits_for_none_of_its_parents_threads():
     with mock.patch.object(os, "getpid"):
         child = os.fork()
         if not child:
-            os._exit(0 if outages.lock.acquire(timeout=5) else 1)
+            os._exit(0 if outages.lock.acquire(timeout=PATIENCE) else 1)
         assert os.waitpid(child, 0)[1] == 0
 
 

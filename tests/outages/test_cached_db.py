@@ -251,7 +251,7 @@ def test_a_cache_that_hangs_costs_a_time_limit_now_and_then(where):
             session = where.SessionStore(key)
             session["n"] = session.get("n", 0) + 1
             session.save()
-        assert time.monotonic() - began < 2  # 0.5 once, and not forty times
+        assert time.monotonic() - began < 5  # 0.5 once, and not forty times
     outages._outages.clear()
 
 

@@ -18,6 +18,7 @@ from tests.metrics.told import Told, telling
 from tests.outages.failures import FAILURES
 from tests.outages.places import FRAGILE, Place, begin_request, place
 from tests.outages.test_table import stored
+from tests.patience import PATIENCE
 from tests.stores import in_thread
 
 CACHED = pytest.mark.parametrize("cache", ["Redis", "django-redis", "Memcached"])
@@ -133,12 +134,12 @@ def readers(where: Place, key: str, count: int) -> Iterator[list[threading.Threa
     finally:
         stop.set()
         for thread in threads:
-            thread.join(30)
+            thread.join(PATIENCE)
     assert errors == []
 
 
 def wait_for(is_so: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.005)

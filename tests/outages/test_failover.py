@@ -19,7 +19,8 @@ from dj_sessions.backends import redis as engine
 from dj_sessions.exceptions import SessionConflict
 from dj_sessions.middleware import SessionMiddleware
 from tests import redis_servers
-from tests.outages.test_restarts import PATIENCE, Visitor, under_load
+from tests.outages.test_restarts import Visitor, under_load
+from tests.patience import PATIENCE
 from tests.services import Service
 
 # Whose connections of earlier tests each request looks at.

@@ -108,4 +108,4 @@ def test_the_sessions_of_the_other_server_are_read_from_the_cache(where, own_ser
                 assert load(where, key) == DATA
             is_there = places[key] != f"127.0.0.1:{where.cache_proxy.port}"
             assert len(sent) == (0 if is_there else 1), places[key]
-        assert time.monotonic() - began < 2  # 0.5 once, and not ten times
+        assert time.monotonic() - began < 4  # 0.5 once, and not ten times

@@ -20,13 +20,12 @@ from dj_sessions.models import Session
 from tests import router
 from tests.outages.places import FRAGILE, _forget_database, begin_request, fragile_cache
 from tests.outages.servers import OwnServer
+from tests.patience import PATIENCE
 from tests.stores import in_thread
 
 VISITORS = 4
 #: Requests of each visitor that must be answered before the kill, and after the restart.
 SOME = 20
-#: Seconds after which a visitor gives up on a server that does not come back.
-PATIENCE = 15
 
 
 class Visitor(threading.Thread):

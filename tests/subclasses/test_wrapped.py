@@ -14,6 +14,7 @@ from django.core.cache import close_caches
 from django.http import HttpRequest
 from django.utils.functional import LazyObject
 
+from tests.patience import PATIENCE
 from tests.stores import in_thread
 
 pytestmark = pytest.mark.stores("db", "cached_db")
@@ -55,9 +56,9 @@ def ask(store):
             wrapped = SessionInScope(application, store.SessionStore)
             communicator = ApplicationCommunicator(wrapped, scope)
             await communicator.send_input({"type": "http.request"})
-            start = await communicator.receive_output(timeout=10)
-            body = await communicator.receive_output(timeout=10)
-            await communicator.wait(timeout=10)
+            start = await communicator.receive_output(timeout=PATIENCE)
+            body = await communicator.receive_output(timeout=PATIENCE)
+            await communicator.wait(timeout=PATIENCE)
             return body["body"].decode(), dict(start.get("headers", [])).get(b"set-cookie")
 
         return async_to_sync(converse)()
