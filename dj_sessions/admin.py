@@ -71,7 +71,7 @@ class SessionAdmin(_ModelAdmin):
     ) -> Any | None:
         """Return the session that an address names. A key names none."""
         start, _, public_id = object_id.rpartition("-")
-        if len(start) != _keys.SHOWN:
+        if len(start) != _keys.SHOWN or not start.isprintable():  # PostgreSQL takes no NUL
             return None
         # The index of the keys leads to the few that begin so.
         found = self.get_queryset(request).filter(pk__startswith=start)
