@@ -1,7 +1,7 @@
 """How long a session may last at most: pure functions of its marks and of the time.
 
-The marks are stored beside the data, under names like those of the data, as whole seconds since the
-epoch. A session without a start is one of before the limits: it counts from its next save on.
+The marks are stored beside the data, under names of their own, as whole seconds since the epoch. A
+session without a start is one of before the limits: it counts from its next save on.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple
 USER_ID: Final = "_auth_user_id"
 
 #: The names under which the marks are stored.
-START: Final = "_session_start"
-USED: Final = "_session_used"
+START: Final = "_dj_sessions_start"
+USED: Final = "_dj_sessions_used"
 
 #: Beyond each time that there is.
 _FOREVER: Final = 2**53
@@ -50,11 +50,15 @@ def marks_in(data: dict[str, Any]) -> Marks:
 
 def take_marks(data: dict[str, Any]) -> Marks:
     """Return the marks, and leave the data alone in ``data``."""
-    return Marks(_moment(data.pop(START, None)), _moment(data.pop(USED, None)))
+    marks = marks_in(data)
+    for name, moment in zip((START, USED), marks, strict=True):
+        if moment is not None:
+            del data[name]
+    return marks
 
 
 def _moment(value: Any) -> int | None:
-    # A name like ours may have been a site's own, with any value.
+    # What is no mark of ours is a site's own, and stays with its data.
     return value if type(value) is int and 0 <= value < _FOREVER else None
 
 

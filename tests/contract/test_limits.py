@@ -11,6 +11,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from dj_sessions._codec import payloads
+from dj_sessions._session.limits import START, USED
 from dj_sessions.backends import signed_cookies
 from dj_sessions.exceptions import UpdateError
 from dj_sessions.storage.copies.protocol import Copies
@@ -683,13 +684,24 @@ def test_nor_where_the_first_request_is_no_use(visitor, passive):
     assert visitor.visit(look, at=3 * IDLE - 1).seen == ["green"]
 
 
-@pytest.mark.parametrize("name", ["_session_start", "_session_used"])
+@pytest.mark.parametrize("name", [START, USED])
 @pytest.mark.parametrize("value", [10**400, -1, 2**53, True, "text", None])
 def test_nor_whoever_has_something_else_under_the_name_of_a_mark(visitor, name, value):
     with override_settings(**NO_LIMITS):
         visitor.visit(begin, lambda session: session.set(name, value), at=0)
+        visitor.visit(lambda session: session.set("size", 3), at=0)
+        assert visitor.visit(lambda session: session.get(name), at=0).seen == [value]
     assert visitor.visit(look, remaining, at=1).seen == ["green", (IDLE, ABSOLUTE)]
     assert visitor.visit(look, at=IDLE).seen == ["green"]
+
+
+@pytest.mark.parametrize("name", ["_session_start", "_session_used", "start", "last_activity"])
+def test_a_site_keeps_its_own_moments(visitor, name):
+    visitor.visit(begin, lambda session: session.set(name, 1_700_000_000), at=0)
+    visitor.visit(lambda session: session.set("size", 3), at=1)
+    with override_settings(**NO_LIMITS):
+        visitor.visit(lambda session: session.set("size", 4), at=2)
+    assert visitor.visit(lambda session: session.get(name), at=3).seen == [1_700_000_000]
 
 
 def test_turned_on_the_next_use_starts_it(visitor):
@@ -721,8 +733,8 @@ def test_what_the_limits_need_is_stored_beside_the_data(store, mode, new, reopen
     begin(session)
     session.save()
     key, now = session.raw.session_key, int(clock.start.timestamp())
-    used = {"_session_used": now} if store.kind == "cache" else {}
-    assert stored(store, mode, key) == {"colour": "green", "_session_start": now, **used}
+    used = {USED: now} if store.kind == "cache" else {}
+    assert stored(store, mode, key) == {"colour": "green", START: now, **used}
     again = reopen(key)
     assert dict(session.items()) == dict(again.items()) == {"colour": "green"}
     with override_settings(**NO_LIMITS):
