@@ -18,8 +18,8 @@ from django.utils.deprecation import MiddlewareMixin
 from dj_sessions._http import candidates, cookies, headers, passive
 from dj_sessions._http.asking import (
     came_late,
+    has_logged_out,
     has_moved,
-    has_nobody,
     is_limited,
     is_made_in_memory,
     is_session,
@@ -245,7 +245,7 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
             moved=has_moved(session),
             passive=is_passive,
             renewal_due=limited and session._is_renewal_due(),
-            ended=getattr(session, "_was_flushed", False) is True and has_nobody(session),
+            ended=has_logged_out(session) and bool(self.get_session_key(request)),
         )
 
     def _has_cookie(self, request: HttpRequest) -> bool:

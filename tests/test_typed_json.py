@@ -162,7 +162,16 @@ def test_a_subclass_comes_back_as_what_it_derives_from(value, expected):
     assert alike(back({"a": [value]})) == alike({"a": [expected]})
 
 
-@pytest.mark.parametrize("value", [object(), lambda: None, bytearray(b"a"), range(3)])
+@pytest.mark.parametrize(
+    "value",
+    [
+        object(),
+        lambda: None,
+        bytearray(b"a"),
+        range(3),
+        time(12, tzinfo=ZoneInfo("Asia/Kathmandu")),
+    ],
+)
 def test_what_it_cannot_hold_is_refused(value):
     for data in ({"a": value}, {"a": [value], "day": date(2031, 5, 17)}, {"a": (value,)}):
         with pytest.raises(TypeError):

@@ -49,6 +49,11 @@ def _elements(value: Iterable[Any]) -> list[Any]:
 
 def _dump_moment(kind: Any, value: Any) -> Any:
     """Return the text of a moment, in a list if it is the second of two that clocks call alike."""
+    if value.tzinfo is not None and value.utcoffset() is None:  # its zone would be lost
+        raise TypeError(
+            f"{value!r} cannot be stored: without a date its time zone has no offset. Store a "
+            "datetime, or the name of the zone beside a time without one."
+        )
     text = kind.isoformat(value)
     return [text] if value.fold and value.tzinfo is None else text
 

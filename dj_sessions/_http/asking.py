@@ -37,6 +37,8 @@ def came_late(session: Any) -> bool:
     return ask is not None and ask() is True
 
 
-def has_nobody(session: Any) -> bool:
-    """Return whether nobody is logged in, in a session that has been loaded."""
+def has_logged_out(session: Any) -> bool:
+    """Return whether the view has ended the session, be it one that was over, for nobody else."""
+    if getattr(session, "_was_flushed", False) is not True:
+        return False
     return getattr(session, "_session_cache", {}).get(USER) is None

@@ -251,7 +251,7 @@ class SessionBase(KeyCandidates):
         """End the session: remove its data and its key, here and in the store."""
         if self._other_keys:
             await mode(self._get_session, self._aget_session)
-        self._was_flushed = self._was_flushed or bool(self._session_key) or self._was_moved
+        self._was_flushed = True
         baseline = self._loaded_baseline()
         self.clear()
         await self._end_loaded(mode, baseline)

@@ -132,10 +132,23 @@ def look_and_flush(request):
     flush(request)
 
 
+def start_and_flush(request):
+    request.session["colour"] = "green"
+    request.session.save()
+    flush(request)
+
+
 @pytest.mark.usefixtures("cleared")
-@pytest.mark.parametrize("key", [UNKNOWN_KEY, "short", None])
-def test_whoever_has_no_session_ends_none(mode, key):
-    assert not serve(mode, look_and_flush, key).has_header("Clear-Site-Data")
+@pytest.mark.parametrize("key", [UNKNOWN_KEY, "short"])
+@pytest.mark.parametrize("view", [flush, look_and_flush])
+def test_a_logout_of_a_session_that_is_over_clears_what_the_browser_keeps(mode, view, key):
+    assert serve(mode, view, key)["Clear-Site-Data"] == '"cookies"'
+
+
+@pytest.mark.usefixtures("cleared")
+@pytest.mark.parametrize("view", [flush, look_and_flush, start_and_flush])
+def test_whoever_comes_without_a_session_ends_none(mode, view):
+    assert not serve(mode, view).has_header("Clear-Site-Data")
 
 
 @pytest.mark.usefixtures("cleared")
