@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
+from itertools import permutations
 from operator import attrgetter
 from typing import Any, Final, Literal
 
@@ -17,6 +18,7 @@ from dj_sessions._defaults import DEFAULTS
 from dj_sessions._keys import FORMS
 
 _PLAIN: Final = (["plain"], ("plain",))
+_KEY_FORMS: Final = (*permutations(FORMS, 1), *permutations(FORMS, 2))
 
 
 def store_class() -> Any:
@@ -72,7 +74,7 @@ def key_forms() -> tuple[str, ...]:
     """
     found = conf.SESSION_KEY_STORAGE
     forms = tuple(found) if isinstance(found, list | tuple) else ()
-    if not forms or not set(forms) <= FORMS.keys() or len(set(forms)) < len(forms):
+    if forms not in _KEY_FORMS:
         raise ImproperlyConfigured(
             f"SESSION_KEY_STORAGE = {found!r} is not a list of forms. Name 'plain', 'hashed' or "
             'both, each once: ["hashed", "plain"] stores hashes of keys, and finds plain keys too.'

@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 from asgiref.sync import iscoroutinefunction
+from django.utils.decorators import method_decorator
 
 from dj_sessions._http.passive import MARK
 
@@ -18,10 +19,12 @@ View = TypeVar("View", bound=Callable[..., Any])
 def passive(view: View) -> View:
     """Mark a view whose requests do not count as use: they do not renew the session.
 
-    For what a page asks for by itself, as a poll every ten seconds. Of a class-based view decorate
-    ``dispatch`` by ``method_decorator``. What the view changes in the session is saved, and its
-    limits end it when they would have ended it without that. Put it above decorators of others.
+    For what a page asks for by itself, as a poll every ten seconds. The view is a function, sync or
+    async, or a class. What it changes in the session is saved, and its limits end it when they
+    would have ended it without that. Put it above decorators of others.
     """
+    if isinstance(view, type):
+        return cast("View", method_decorator(passive, name="dispatch")(view))
     if iscoroutinefunction(view):
 
         @wraps(view)

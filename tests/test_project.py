@@ -211,6 +211,13 @@ def test_the_nights_run_whole_what_no_run_before_a_change_has_whole():
     assert sorted(environments) == sorted(set(TOX["env"]) - whole)
 
 
+def test_the_form_for_bugs_names_every_engine():
+    fields = {field.get("id"): field for field in read(GITHUB / "ISSUE_TEMPLATE/bug.yml")["body"]}
+    names = {path.stem for path in (ROOT / "dj_sessions/backends").glob("[a-z]*.py")}
+    options = set(fields["engine"]["attributes"]["options"])
+    assert options == names - {"base", "stored"} | {"one of my own"}
+
+
 @pytest.mark.parametrize("path", FORMS, ids=lambda path: path.name)
 def test_a_form_has_what_the_forge_asks_of_one(path):
     form = read(path)

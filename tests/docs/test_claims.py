@@ -1,5 +1,6 @@
 """What the pages `security`, `switch` and `differences` claim is so."""
 
+import re
 from contextlib import contextmanager
 from importlib import import_module
 from unittest import mock
@@ -63,7 +64,7 @@ def test_a_new_secret_key_logs_everybody_out(engine, user, fresh_caches, tmp_pat
             assert not get_user(client).is_authenticated
 
 
-@pytest.mark.parametrize("engine", ["db", "cached_db", "file", "signed_cookies"])
+@pytest.mark.parametrize("engine", ["db", "cached_db", "file", "redis", "signed_cookies"])
 def test_the_salts_are_those_on_the_page(engine, databases, tmp_path):
     rows = docs("security").sections["What is signed, and with what?"].rows
     [salt] = [row["Salt"].strip("`") for row in rows if f"`{engine}`" in row["Engine"]]
@@ -76,6 +77,20 @@ def test_the_salts_are_those_on_the_page(engine, databases, tmp_path):
     else:
         signed = store.encode({"a": 1})
     assert signing.loads(signed, salt=salt)["a"] == 1
+
+
+def test_the_page_on_security_says_of_each_engine_what_is_signed_and_whether_a_logout_is_final():
+    page = docs("security")
+    signed = " ".join(row["Engine"] for row in page.sections["What is signed, and with what?"].rows)
+    for text in (signed, page.sections["Is a logout final?"].text):
+        assert set(re.findall(r"`(\w+)`", text)) >= {
+            "db",
+            "cached_db",
+            "cache",
+            "file",
+            "redis",
+            "signed_cookies",
+        }
 
 
 ONE_BY_ONE = """

@@ -45,7 +45,8 @@ def kinds(mode):
     view, cls = (aanswer, AsyncAnswer) if mode.is_async else (answer, Answer)
     return {
         "function": (view, passive(view)),
-        "class": (
+        "class": (cls.as_view(), passive(type("Poll", (cls,), {})).as_view()),
+        "dispatch of a class": (
             cls.as_view(),
             method_decorator(passive, name="dispatch")(type("Poll", (cls,), {})).as_view(),
         ),
@@ -62,7 +63,7 @@ def renewed(mode, view, key):
     return "sessionid" in response.cookies
 
 
-@pytest.mark.parametrize("kind", ["function", "class", "result of as_view"])
+@pytest.mark.parametrize("kind", ["function", "class", "dispatch of a class", "result of as_view"])
 def test_a_view_can_be_marked(mode, kind, settings):
     settings.SESSION_ENGINE = "dj_sessions.backends.cache"
     plain, marked = kinds(mode)[kind]
@@ -78,6 +79,11 @@ def test_what_is_marked_is_of_the_same_mode_and_name():
     assert iscoroutinefunction(passive(aanswer))
     assert iscoroutinefunction(passive(AsyncAnswer.as_view()))
     assert not hasattr(answer, "session_passive")
+    marked = passive(type("Poll", (Answer,), {}))
+    assert issubclass(marked, Answer)
+    assert not iscoroutinefunction(marked.as_view())
+    assert iscoroutinefunction(passive(type("Poll", (AsyncAnswer,), {})).as_view())
+    assert not hasattr(Answer.as_view(), "session_passive")
 
 
 @pytest.mark.parametrize(
