@@ -1,6 +1,7 @@
 """What is said of the project in several files is said alike: versions, tools, addresses."""
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -30,6 +31,22 @@ def classified(kind):
     """The versions in the classifiers of a kind, as texts."""
     found = (re.fullmatch(rf"{kind} :: (\d+\.\d+)", line) for line in PROJECT["classifiers"])
     return [match[1] for match in found if match]
+
+
+# -- the top level
+
+
+def test_the_top_level_has_nothing_else():
+    found = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    names = {line.partition("/")[0] for line in found.stdout.splitlines()}
+    if not names:
+        pytest.skip("it is no checkout of git")
+    assert {name for name in names if not name.startswith(".")} == {
+        *("dj_sessions", "testproject", "tests", "docs", "manage.py", "pyproject.toml"),
+        *("README.md", "LICENSE", "CHANGELOG.md"),
+    }
 
 
 # -- versions
