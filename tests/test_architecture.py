@@ -197,7 +197,7 @@ def test_pure_rooms_need_the_standard_library_and_each_other_alone(name):
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_needs_django_alone(name):
     tops = {full.split(".")[0] for full in imports(name)}
-    redis_itself = ("batches", "clients", "errors", "server", "steps", "tracing")
+    redis_itself = ("batches", "clients", "errors", "server", "steps", "storage", "tracing")
     needed = {f"storage.redis.{module}": {"redis"} for module in redis_itself}
     needed |= {
         "serializers": {"orjson"},

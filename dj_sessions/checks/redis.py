@@ -62,7 +62,7 @@ def _check_server(config: Any) -> Messages:
     name = f"{configuration.prefix_of(config)}#check"  # no session key
     try:
         use(server.send, "SET", name, "", "PX", CHECK_AGE)  # as a replica answers all but writes
-        use(server.take, name, Step(b"", 0))
+        use(server.take, Step(name, b"", 0))
     except Unusable as error:
         yield Error(
             f"The Redis of SESSION_REDIS keeps no sessions: {error}.",

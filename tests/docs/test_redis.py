@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import secrets
 
 import pytest
@@ -13,6 +14,7 @@ from dj_sessions.backends.redis import SessionStore
 from dj_sessions.storage.redis import clients, configuration
 from tests import redis_servers
 from tests.contract.costs import ROUND_TRIPS, figure
+from tests.counters import round_trips
 from tests.docs.pages import docs
 from tests.docs.test_costs import METHODS
 
@@ -51,6 +53,20 @@ def test_the_user_of_the_page_may_do_what_sessions_need(example, mode):
             "size": 3,
         }
         assert session.raw._storage.server.runs_scripts
+        renamed_by_a_save(session.raw.session_key, mode)
+
+
+def renamed_by_a_save(key, mode):
+    with override_settings(SESSION_KEY_STORAGE=["hashed", "plain"]), round_trips() as made:
+        session = mode.wrap(SessionStore(key))
+        session.set("size", 4)
+        session.save()
+    # The second reads both names at once, and none is refused.
+    commands = [re.search("[A-Z]{3,}", str(each))[0] for each in made]
+    assert commands == ["GET", "MGET", "EVALSHA"]
+    with override_settings(SESSION_KEY_STORAGE=["hashed"]):
+        session = mode.wrap(SessionStore(key))
+        assert session.get("size") == 4
         session.flush()
 
 

@@ -17,7 +17,14 @@ from django.utils.functional import cached_property
 from dj_sessions.storage.caches.any import CacheAdapter
 from dj_sessions.storage.caches.connections import kept_beside, kept_client
 from dj_sessions.storage.caches.names import full_name
-from dj_sessions.storage.caches.redis_steps import ANYTHING, DELETE, Change, Steps, as_bytes
+from dj_sessions.storage.caches.redis_steps import (
+    ANYTHING,
+    DELETE,
+    Change,
+    Steps,
+    as_bytes,
+    is_cluster,
+)
 from dj_sessions.storage.listing import beginning, scanned
 
 
@@ -133,7 +140,7 @@ class RedisAdapter(CacheAdapter):
 
     @cached_property
     def _is_cluster(self) -> bool:
-        return hasattr(self.client, "mget_nonatomic")
+        return is_cluster(self.client)
 
     @property
     def runs_scripts(self) -> bool:

@@ -107,6 +107,11 @@ class Steps:
         return bool(self._client.transaction(step, *conditions, value_from_callable=True))
 
 
+def is_cluster(client: Any) -> bool:
+    """Return whether a client of redis-py or valkey-py, of either mode, is that of a cluster."""
+    return hasattr(client, "mget_nonatomic")
+
+
 def keep_commands_out_of_errors(pipe: Any) -> None:
     """Have redis-py not add a command to the error that it meets: that names the session's key."""
     pipe.annotate_exception = lambda *_: None

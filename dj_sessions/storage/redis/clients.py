@@ -17,6 +17,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from dj_sessions.storage.caches.redis_pool import SessionPool
+from dj_sessions.storage.caches.redis_steps import is_cluster
 from dj_sessions.storage.redis.configuration import nodes
 
 #: Seconds that an operation in an event loop takes at most, all its attempts together, and after
@@ -48,12 +49,14 @@ class Clients:
         self.turns: int = options.get("max_connections", CONNECTIONS)
         #: Seconds for an operation in an event loop; None where the site sets a limit of its own.
         self.limit = None if "CLIENT" in config or "socket_timeout" in options else LIMIT
+        #: Whether these are clients of a cluster; None until the site has made one itself.
+        self.is_cluster = None if "CLIENT" in config else "CLUSTER" in config
 
     def make(self) -> Any:
         """Return the client of sync code; that of a cluster connects."""
         config, options = self._config, self._all_options(Retry(NoBackoff(), self._retries))
         if "CLIENT" in config:
-            return import_string(config["CLIENT"])()
+            return self.note(import_string(config["CLIENT"])())
         if "CLUSTER" in config:
             make_node: Any = redis.cluster.ClusterNode
             start = [make_node(*place) for place in nodes(config["CLUSTER"])]
@@ -74,7 +77,7 @@ class Clients:
             options["socket_timeout"] = None  # for the whole operation there is one
         options.setdefault("max_connections", CONNECTIONS)
         if "CLIENT" in config:
-            return [import_string(config["ASYNC_CLIENT"])()]
+            return [self.note(import_string(config["ASYNC_CLIENT"])())]
         if "CLUSTER" in config:
             start = [asyncio.cluster.ClusterNode(*place) for place in nodes(config["CLUSTER"])]
             # A slot that has moved is noted, and the connections that others use are left open.
@@ -84,6 +87,11 @@ class Clients:
             master, sentinels = self._master(async_sentinel.Sentinel, options)
             return [master, *sentinels]
         return [asyncio.Redis.from_url(config["URL"], **options)]
+
+    def note(self, client: Any) -> Any:
+        """Note of which kind a client of the site's own is, and return it."""
+        self.is_cluster = self.is_cluster or is_cluster(client)
+        return client
 
     def _all_options(self, retry: Any) -> dict[str, Any]:
         options = {**TIMEOUTS, "retry": retry, **self._options}

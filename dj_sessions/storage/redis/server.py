@@ -8,7 +8,7 @@ from collections.abc import Generator, Sequence
 from functools import cached_property
 from threading import Lock
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from redis.exceptions import NoScriptError, ResponseError, WatchError
@@ -25,9 +25,10 @@ logger = logging.getLogger("django.contrib.sessions")
 _servers: Final[list[tuple[dict[str, Any], RedisServer]]] = []
 _lock: Final = Lock()
 
-#: Yields commands, or None for a step without a script, and is sent the answers, errors among
-#: them. Returns whether the step was taken.
-Commands = Generator[tuple[Any, ...] | None, Any, bool]
+T = TypeVar("T")
+#: Yields commands, and steps that are to be taken without a script, and is sent the answers, errors
+#: among them.
+Commands = Generator[tuple[Any, ...], Any, T]
 
 
 def server_of(config: Any) -> RedisServer:
@@ -57,7 +58,7 @@ class RedisServer:
     """
 
     def __init__(self, clients: Clients) -> None:
-        self._make = clients.make
+        self._clients = clients
         self._limit = clients.limit
         self._loops = LoopClients(clients.make_async, clients.turns, clients.limit)
         #: Whether the server runs scripts, as far as is known.
@@ -72,7 +73,21 @@ class RedisServer:
 
     @cached_property
     def _client(self) -> Any:
-        return self._make()
+        return self._clients.make()
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether two entries may be on different servers, as far as is known.
+
+        Nobody is asked, unless the site makes its client itself and that of a cluster connects.
+        """
+        if self._clients.is_cluster is None:
+            self._clients.note(self.client)
+        return bool(self._clients.is_cluster)
+
+    def note_cluster(self) -> None:
+        """Note that the server is part of a cluster, of which its client does not know."""
+        self._clients.is_cluster = True
 
     def send(self, *command: Any) -> Any:
         """Send a command and return the answer."""
@@ -103,57 +118,68 @@ class RedisServer:
         client = self._loops.find() or await self._loops.open()
         return await client.batches.send(command)
 
-    def take(self, name: str, step: Step) -> bool:
-        """Take a step on the entry ``name``; return whether that was as expected."""
-        commands, answer = self._commands(name, step), None
+    def run(self, commands: Commands[T]) -> T:
+        """Send what ``commands`` yields one after another; return what it returns."""
+        answer: Any = None
         try:
             while True:
                 command = commands.send(answer)
                 try:
-                    answer = self._watch(name, step) if command is None else self.send(*command)
+                    if isinstance(command, Step):
+                        answer = self._watch(command)
+                    else:
+                        answer = self.send(*command)
                 except ResponseError as error:
                     answer = error
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
 
-    def take_many(self, names: Sequence[str], steps: Sequence[Step]) -> list[bool]:
-        """Take a step on each entry, all at once; return what ``take()`` does of each."""
+    async def arun(self, commands: Commands[T]) -> T:
+        """Do so in the event loop."""
+        answer: Any = None
+        try:
+            while True:
+                command = commands.send(answer)
+                try:
+                    if isinstance(command, Step):
+                        answer = await self._awatch(command)
+                    else:
+                        answer = await self.asend(*command)
+                except ResponseError as error:
+                    answer = error
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+    def take(self, step: Step) -> bool:
+        """Take a step; return whether the entry was as expected."""
+        return self.run(self.taking(step))
+
+    def take_many(self, steps: Sequence[Step]) -> list[bool]:
+        """Take all steps at once; return what ``take()`` does of each."""
         if not self.runs_scripts:
-            return list(map(self.take, names, steps))
-        answers = self._answers(
-            [step.script(name) for name, step in zip(names, steps, strict=True)]
-        )
+            return list(map(self.take, steps))
+        answers = self._answers([step.script() for step in steps])
         return [
-            self.take(name, step) if isinstance(answer, ResponseError) else bool(answer)
-            for name, step, answer in zip(names, steps, answers, strict=True)
+            self.take(step) if isinstance(answer, ResponseError) else bool(answer)
+            for step, answer in zip(steps, answers, strict=True)
         ]
 
-    async def atake(self, name: str, step: Step) -> bool:
+    async def atake(self, step: Step) -> bool:
         """Do so in the event loop."""
-        commands, answer = self._commands(name, step), None
-        try:
-            while True:
-                command = commands.send(answer)
-                try:
-                    answer = await (
-                        self._awatch(name, step) if command is None else self.asend(*command)
-                    )
-                except ResponseError as error:
-                    answer = error
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
+        return await self.arun(self.taking(step))
 
-    def _commands(self, name: str, step: Step) -> Commands:
+    def taking(self, step: Step) -> Commands[bool]:
+        """Return the commands that take a step."""
         if self.runs_scripts:
-            answer = yield step.script(name)
+            answer = yield step.script()
             if isinstance(answer, NoScriptError):
-                answer = yield step.new_script(name)
+                answer = yield step.new_script()
             if not isinstance(answer, ResponseError):
                 return bool(answer)
             if not refuses_scripts(answer):
                 raise answer
             self._note_refusal(answer)
-        answer = yield None
+        answer = yield step
         if isinstance(answer, ResponseError):
             raise answer
         return bool(answer)
@@ -169,17 +195,18 @@ class RedisServer:
 
     # Without scripts
 
-    def _watch(self, name: str, step: Step) -> bool:
+    def _watch(self, step: Step) -> bool:
         end = monotonic() + LIMIT
         with self.client.pipeline() as pipe:
             keep_commands_out_of_errors(pipe)
             while True:
                 try:
-                    pipe.watch(name)
-                    if not step.fits(pipe.get(name)):
+                    pipe.watch(*step.names)
+                    if not step.fits(*map(pipe.get, step.names)):
                         return False
                     pipe.multi()
-                    pipe.execute_command(*step.command(name))
+                    for command in step.commands():
+                        pipe.execute_command(*command)
                     pipe.execute()
                 except WatchError:  # others were faster, or the connection failed: look again
                     if monotonic() > end:
@@ -187,7 +214,7 @@ class RedisServer:
                     continue
                 return True
 
-    async def _awatch(self, name: str, step: Step) -> bool:
+    async def _awatch(self, step: Step) -> bool:
         client = self._loops.find() or await self._loops.open()
         end = monotonic() + LIMIT
         try:
@@ -199,11 +226,12 @@ class RedisServer:
                 keep_commands_out_of_errors(pipe)
                 while True:
                     try:
-                        await pipe.watch(name)
-                        if not step.fits(await pipe.get(name)):
+                        await pipe.watch(*step.names)
+                        if not step.fits(*[await pipe.get(name) for name in step.names]):
                             return False
                         pipe.multi()
-                        pipe.execute_command(*step.command(name))
+                        for command in step.commands():
+                            pipe.execute_command(*command)
                         await pipe.execute()
                     except WatchError:
                         if monotonic() > end:

@@ -8,12 +8,13 @@ from datetime import timedelta
 from typing import Any, Final
 
 from django.utils import timezone
+from redis.exceptions import ResponseError
 
 from dj_sessions._codec import forwards
 from dj_sessions.storage.base import Entries, Entry, Record, Storage
 from dj_sessions.storage.listing import in_batches, named_entries, refuse_after, scanned
-from dj_sessions.storage.redis.server import RedisServer
-from dj_sessions.storage.redis.steps import MARK, Step
+from dj_sessions.storage.redis.server import Commands, RedisServer
+from dj_sessions.storage.redis.steps import MARK, Step, are_apart
 
 MILLISECOND: Final = timedelta(milliseconds=1)
 FORWARD_AGE: Final = forwards.AGE * 1000
@@ -22,7 +23,8 @@ FORWARD_AGE: Final = forwards.AGE * 1000
 class RedisStorage(Storage):
     """One entry for each session, under ``prefix`` and its key.
 
-    Each method is one command, or one script, on that entry. A forward stands under the old key
+    Each method is one command, or one script, on that entry, and ``rename()`` one on two, which a
+    cluster has in different places. A forward stands under the old key
     itself: no session begins as it does. ``has_own_keys()`` returns whether session keys may be
     other ones than those of this package.
     """
@@ -37,6 +39,11 @@ class RedisStorage(Storage):
         self.server = server
         self._prefix = prefix
         self._has_own_keys = has_own_keys
+
+    @property
+    def atomic_rename(self) -> bool:  # type: ignore[override] # it depends on the server
+        """Whether both names are on one server."""
+        return not self.server.is_cluster
 
     @property
     def place(self) -> Any:
@@ -59,6 +66,30 @@ class RedisStorage(Storage):
             return found
         return _whole(found, self.server.send("PTTL", self.name_of(key)))
 
+    def read_renamed(self, key: str, new: str, latest: bool = False) -> tuple[str, Record] | None:
+        return self.server.run(self._reading(key, new))
+
+    async def aread_renamed(
+        self, key: str, new: str, latest: bool = False
+    ) -> tuple[str, Record] | None:
+        return await self.server.arun(self._reading(key, new))
+
+    def _reading(self, *keys: str) -> Commands[tuple[str, Record] | None]:
+        """Read both at once where that can be: between two looks a session may be renamed."""
+        if self.atomic_rename:
+            answers = yield "MGET", *map(self.name_of, keys)
+            # An error is a refusal: of MGET to this user, or by a cluster.
+            if not isinstance(answers, ResponseError):
+                found = zip(keys, map(_record, answers), strict=True)
+                return next(((key, record) for key, record in found if record), None)
+        for key in keys:
+            answer = yield "GET", self.name_of(key)
+            if isinstance(answer, ResponseError):
+                raise answer
+            if record := _record(answer):
+                return key, record
+        return None
+
     def insert(self, key: str, record: Record) -> bool:
         lifetime = _lifetime(record)
         if not lifetime:  # which Redis does not take
@@ -72,28 +103,49 @@ class RedisStorage(Storage):
         return bool(await self.server.asend(*self._insertion(key, record, lifetime)))
 
     def replace(self, key: str, record: Record, expected: Record | None) -> bool:
-        return self.server.take(self.name_of(key), _replacement(record, expected))
+        return self.server.take(self._replacement(key, record, expected))
 
     async def areplace(self, key: str, record: Record, expected: Record | None) -> bool:
-        return await self.server.atake(self.name_of(key), _replacement(record, expected))
+        return await self.server.atake(self._replacement(key, record, expected))
+
+    def rename(self, key: str, new: str, record: Record, expected: Record | None) -> str | None:
+        return self.server.run(self._renaming(key, new, record, expected))
+
+    async def arename(
+        self, key: str, new: str, record: Record, expected: Record | None
+    ) -> str | None:
+        return await self.server.arun(self._renaming(key, new, record, expected))
+
+    def _renaming(
+        self, key: str, new: str, record: Record, expected: Record | None
+    ) -> Commands[str | None]:
+        step = self._replacement(key, record, expected)
+        if self.atomic_rename:
+            renaming = step._replace(new=self.name_of(new))
+            try:
+                return new if (yield from self.server.taking(renaming)) else None
+            except ResponseError as error:
+                if not are_apart(error):
+                    raise
+                self.server.note_cluster()
+        return key if (yield from self.server.taking(step)) else None
 
     def remove(self, key: str, expected: Record | None = None) -> bool:
-        return self.server.take(self.name_of(key), Step(b"", 0, _expected(expected)))
+        return self.server.take(self._removal(key, expected))
 
     async def aremove(self, key: str, expected: Record | None = None) -> bool:
-        return await self.server.atake(self.name_of(key), Step(b"", 0, _expected(expected)))
+        return await self.server.atake(self._removal(key, expected))
 
     def move(self, key: str, expected: Record | None, forward: str) -> bool:
-        return self.server.take(self.name_of(key), _move(forward, expected))
+        return self.server.take(self._move(key, expected, forward))
 
     async def amove(self, key: str, expected: Record | None, forward: str) -> bool:
-        return await self.server.atake(self.name_of(key), _move(forward, expected))
+        return await self.server.atake(self._move(key, expected, forward))
 
     def drop_forward(self, key: str) -> None:
         found = self.read(key)
         if found is not None and found.forward is not None:
-            step = Step(b"", 0, MARK + _bytes(found.forward))
-            self.server.take(self.name_of(key), step)
+            self.server.take(Step(self.name_of(key), b"", 0, MARK + _bytes(found.forward)))
 
     def holds(self, key: str) -> bool:
         return _is_session(self.server.send(*self._beginning(key)))
@@ -115,8 +167,8 @@ class RedisStorage(Storage):
         return self.replace(entry.name, replace(entry.record, payload=payload), entry.record)
 
     def many(self, method: str, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
-        names = [self.name_of(key) for key, *_ in calls]
         if method == "read_whole":
+            names = [self.name_of(key) for (key,) in calls]
             answers = self.server.send_many([("GET", name) for name in names])
             left = self.server.send_many([("PTTL", name) for name in names])
             return list(map(_whole, map(_record, answers), left))
@@ -124,11 +176,9 @@ class RedisStorage(Storage):
             insertions = [self._insertion(key, new, _lifetime(new)) for key, new in calls]
             return list(map(bool, self.server.send_many(insertions)))
         if method == "replace":
-            steps = [_replacement(record, expected) for _, record, expected in calls]
-            return self.server.take_many(names, steps)
+            return self.server.take_many([self._replacement(*call) for call in calls])
         if method == "remove":
-            steps = [Step(b"", 0, _expected(*expected)) for _, *expected in calls]
-            return self.server.take_many(names, steps)
+            return self.server.take_many([self._removal(*call) for call in calls])
         return super().many(method, calls)
 
     def _beginning(self, key: str) -> tuple[Any, ...]:
@@ -137,16 +187,19 @@ class RedisStorage(Storage):
     def _insertion(self, key: str, record: Record, lifetime: int) -> tuple[Any, ...]:
         return "SET", self.name_of(key), _bytes(record.payload), "PX", lifetime, "NX"
 
+    def _replacement(self, key: str, record: Record, expected: Record | None) -> Step:
+        value = _bytes(record.payload)
+        return Step(self.name_of(key), value, _lifetime(record), _expected(expected))
 
-def _replacement(record: Record, expected: Record | None) -> Step:
-    return Step(_bytes(record.payload), _lifetime(record), _expected(expected))
+    def _removal(self, key: str, expected: Record | None = None) -> Step:
+        return Step(self.name_of(key), b"", 0, _expected(expected))
+
+    def _move(self, key: str, expected: Record | None, forward: str) -> Step:
+        value = MARK + _bytes(forward)
+        return Step(self.name_of(key), value, FORWARD_AGE, _expected(expected))
 
 
-def _move(forward: str, expected: Record | None) -> Step:
-    return Step(MARK + _bytes(forward), FORWARD_AGE, _expected(expected))
-
-
-def _expected(record: Record | None = None) -> bytes | None:
+def _expected(record: Record | None) -> bytes | None:
     return None if record is None else _bytes(record.payload)
 
 
