@@ -11,6 +11,8 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 from django.utils import timezone
 
+from tests import redis_servers
+
 PLAIN, HASHED, BOTH = ["plain"], ["hashed"], ["hashed", "plain"]
 
 
@@ -33,7 +35,7 @@ def fill(store):
     return fill
 
 
-@pytest.mark.stores("db", "cached_db", "file")
+@pytest.mark.stores("db", "cached_db", "file", "redis")
 def test_it_counts_by_the_form_and_says_how_many_are_left(fill):
     fill(plain=2, hashed=3)
     with override_settings(SESSION_KEY_STORAGE=BOTH):
@@ -79,11 +81,47 @@ def test_it_counts_neither_what_has_expired_nor_what_leads_to_a_new_key(store, f
     assert json.loads(said(json=True)) == {"plain": 2, "hashed": 0}
 
 
-@pytest.mark.stores("redis", "cache", cache=(None, "redis"))
+@pytest.mark.stores("redis", "cache", cache=(None, "redis", "django_redis"))
 def test_it_counts_in_redis_what_it_lists(fill):
     fill(plain=2, hashed=3)
     with override_settings(SESSION_KEY_STORAGE=BOTH):
         assert json.loads(said(json=True)) == {"plain": 2, "hashed": 3}
+        outcome = "2 sessions are left, to be stored under hashed keys when next saved."
+        assert said().splitlines()[-1] == outcome
+
+
+def said_of_a_store_that_renames_nothing(fill):
+    with override_settings(SESSION_KEY_STORAGE=BOTH):
+        fill(plain=1, hashed=3)
+        one = said().splitlines()[-1]
+        fill(plain=1)
+        two = said().splitlines()[-1]
+    until = "until its key changes, as at a login, or until it ends."
+    assert one == f"1 session is left. This store does not rename it: it stays {until}"
+    assert two == f"2 sessions are left. This store does not rename them: each stays {until}"
+
+
+@pytest.mark.slow
+@pytest.mark.stores("redis")
+def test_of_a_cluster_it_does_not_say_that_a_save_is_enough(fill, cache_prefixes):
+    redis_servers.needed(redis_servers.cluster)
+    config = redis_servers.place({"redis-cluster"}) | {"OPTIONS": redis_servers.PATIENT}
+    with override_settings(SESSION_REDIS=config | {"PREFIX": f"{next(cache_prefixes)}:"}):
+        said_of_a_store_that_renames_nothing(fill)
+
+
+@pytest.mark.stores("file")
+def test_nor_of_any_other_store_without_a_rename(store, fill, monkeypatch):
+    monkeypatch.setattr(store.Storage, "atomic_rename", False)
+    said_of_a_store_that_renames_nothing(fill)
+
+
+@pytest.mark.stores("db")
+def test_nor_while_sessions_move(store, fill, tmp_path):
+    places = {"FROM": store.engine, "TO": store.engine.replace(".db", ".file")}
+    moving = {"SESSION_ENGINE": store.engine.replace(".db", ".moving"), "SESSION_MOVE": places}
+    with override_settings(SESSION_FILE_PATH=tmp_path, **moving):
+        said_of_a_store_that_renames_nothing(fill)
 
 
 @pytest.mark.stores("cache", cache="locmem")

@@ -255,11 +255,6 @@ class StoredSession(ByName, MovingSession):
             sleep(batch.pause)
 
     @classmethod
-    def _count_key_forms(cls, now: datetime) -> dict[str, int]:
-        """Return how many sessions are stored under a key of which form."""
-        return cls().get_storage().count_forms(now)
-
-    @classmethod
     def _start_conversion(cls, *, is_dry: bool) -> Conversion:
         """Return a run that writes the stored sessions in the form that the settings ask for."""
         return Conversion(cls().get_storage(), cls, is_dry=is_dry)

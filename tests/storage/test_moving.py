@@ -458,7 +458,7 @@ def test_both_are_cleared_and_counted(site, settings, clock):
     settings.SESSION_COOKIE_AGE = 100
     for server in (site.old, site.new, site.new):
         new(server)
-    counts = site.move._count_key_forms(timezone.now())
+    counts = site.move().get_storage().count_forms(timezone.now())
     assert counts == {"plain": 3, "hashed": 0}
     clock.move(200)
     kept = new(site.new)

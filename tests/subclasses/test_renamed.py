@@ -90,6 +90,7 @@ def test_a_save_renames_the_row_or_leaves_it_where_it_is(session_of, model, key,
     assert session.get("colour") == "green"
     session.set("size", 3)
     seen.clear()
+    assert session.raw._storage.names_around_save(key) == (key, name_of(model, key))
     session.save()
     assert keys_of(model) == [name_of(model, key)]
     assert seen in ([], [(name_of(model, key), False)])

@@ -36,7 +36,8 @@ class Command(BaseCommand):
             )
         try:
             with failures_in_words(store):
-                counts = store._count_key_forms(timezone.now())
+                storage = store().get_storage()
+                counts = storage.count_forms(timezone.now())
         except NotImplementedError as error:
             raise CommandError(
                 f"The sessions of '{conf.SESSION_ENGINE}' cannot be counted by their keys. Those "
@@ -48,16 +49,23 @@ class Command(BaseCommand):
             return
         for form, count in counts.items():
             self.stdout.write(f"{form:<7}{count:>12,}")
-        self.stdout.write(_outcome(sum(counts.values()) - counts[forms[0]], forms))
+        left = sum(counts.values()) - counts[forms[0]]
+        self.stdout.write(_outcome(left, forms, is_renamed=storage.atomic_rename))
 
 
-def _outcome(left: int, forms: tuple[str, ...]) -> str:
+def _outcome(left: int, forms: tuple[str, ...], *, is_renamed: bool) -> str:
     first = forms[0]
     if not left:
         return f"SESSION_KEY_STORAGE = ['{first}'] finds all of them."
     subject = "1 session is" if left == 1 else f"{left:,} sessions are"
-    if len(forms) > 1:
+    if len(forms) > 1 and is_renamed:
         return f"{subject} left, to be stored under {first} keys when next saved."
+    if len(forms) > 1:
+        them, they = ("it", "it stays") if left == 1 else ("them", "each stays")
+        return (
+            f"{subject} left. This store does not rename {them}: {they} until its key changes, as "
+            "at a login, or until it ends."
+        )
     other = "plain" if first == "hashed" else "hashed"
     return (
         f"{subject} not found, as SESSION_KEY_STORAGE = ['{first}'] names one form alone. "

@@ -48,7 +48,6 @@ class RowStorage(Storage):
     """
 
     atomic_replace = True
-    atomic_rename = True
     lists_in_order = True
 
     def __init__(
@@ -57,6 +56,11 @@ class RowStorage(Storage):
         self.model = model
         self.has_own_keys = has_own_keys
         self._store = store
+
+    @property
+    def atomic_rename(self) -> bool:  # type: ignore[override] # it depends on the model
+        """Whether a row may get another key."""
+        return renaming.can_be_renamed(self.model)
 
     @property
     def place(self) -> Any:
@@ -141,8 +145,6 @@ class RowStorage(Storage):
         return self._replace(key, self._row(key, record), expected, _replace)
 
     def rename(self, key: str, new: str, record: Record, expected: Record | None) -> str | None:
-        if not renaming.can_be_renamed(self.model):
-            return key if self.replace(key, record, expected) else None
         rename = partial(self._replace, key, self._row(new, record), expected, renaming.rename)
         return new if unless_taken(rename, partial(self._written().is_taken, new)) else None
 
