@@ -195,6 +195,19 @@ def test_all_sessions_are_listed(kind):
     assert len(found) == len(keys)
 
 
+def test_those_among_many_that_have_a_session_are_read_in_one_round_trip(kind):
+    where, keys = storage(), [secrets.token_hex(16) for _ in range(20)]
+    for key in keys[:12]:
+        where.insert(key, record("green"))
+    where.move(keys[0], None, keys[19])
+    with round_trips() as trips:
+        found = where.read_among(keys)
+    assert {key: each.payload for key, each in found.items()} == dict.fromkeys(keys[1:12], "green")
+    if kind != "cluster":  # which has them on several servers
+        assert len(trips) == 1
+    assert where.read_among([]) == {}
+
+
 def test_many_at_once_are_what_each_is_alone(kind):
     all_methods(storage())
     all_methods(storage())  # the server has the script

@@ -463,7 +463,7 @@ def test_a_store_that_is_down_is_not_asked_for_each_session(log_in, user, store,
         log_in(user)
     asked = mock.Mock(side_effect=ConnectionError)
     monkeypatch.setattr(ending, "PATIENCE", 0)
-    with mock.patch.object(store.Storage, "read_latest", asked), pytest.raises(ConnectionError):
+    with mock.patch.object(store.Storage, "read_among", asked), pytest.raises(ConnectionError):
         end_sessions(user)
     assert asked.call_count == 1
 

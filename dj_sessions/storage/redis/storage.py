@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
@@ -18,6 +18,8 @@ from dj_sessions.storage.redis.steps import MARK, Step, are_apart
 
 MILLISECOND: Final = timedelta(milliseconds=1)
 FORWARD_AGE: Final = forwards.AGE * 1000
+#: Sessions that one round trip reads.
+TOGETHER: Final = 500
 
 
 class RedisStorage(Storage):
@@ -65,6 +67,14 @@ class RedisStorage(Storage):
         if found is None or found.forward is not None:
             return found
         return _whole(found, self.server.send("PTTL", self.name_of(key)))
+
+    def read_among(self, keys: Collection[str]) -> dict[str, Record]:
+        found = dict[str, Record]()
+        for some in in_batches(keys, TOGETHER):
+            answers = self.server.send_many([("GET", self.name_of(key)) for key in some])
+            pairs = zip(some, map(_record, answers), strict=True)
+            found |= {key: record for key, record in pairs if record and record.forward is None}
+        return found
 
     def read_renamed(self, key: str, new: str, latest: bool = False) -> tuple[str, Record] | None:
         return self.server.run(self._reading(key, new))
