@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from unittest import mock
@@ -26,10 +26,16 @@ DAY = timedelta(days=1)
 
 
 def said(*options, answer=None):
-    out = StringIO()
-    with mock.patch("builtins.input", side_effect=[answer] if answer else EOFError):
-        call_command("usersessions", *options, stdout=out, stderr=out)
-    return out.getvalue()
+    return printed(*options, answer=answer)[0]
+
+
+def printed(*options, answer=None):
+    """What the command writes to stdout, and to stderr."""
+    out, err = StringIO(), StringIO()
+    keyboard = StringIO(f"{answer}\n" if answer else "")
+    with mock.patch.object(sys, "stdin", keyboard), redirect_stdout(out), redirect_stderr(err):
+        call_command("usersessions", *options)
+    return out.getvalue(), err.getvalue()
 
 
 def told(*options):
@@ -152,6 +158,14 @@ def test_many_are_ended_when_it_is_confirmed_and_not_before(user, boss, store):
     assert said(*everyone, answer="yes") == "Ended 2 sessions.\n"
     assert [is_stored(store, row) for row in rows] == [False, False, True]
     assert said("--end", "--id", rows[2].public_id) == "Ended 1 session.\n"
+
+
+@one_store
+def test_the_question_is_no_part_of_the_json(user, boss):
+    row_of(user), row_of(user), row_of(boss)
+    out, err = printed("--end", "--user", "ada", "--json", answer="yes")
+    assert json.loads(out) == {"ended": 2}
+    assert err == "This ends 2 sessions of 1 user. Type 'yes' to go on: "
 
 
 def interrupting(method, after):

@@ -116,8 +116,10 @@ class Command(BaseCommand):
         self._print(options, {"ended": ended}, [f"Ended {sessions(ended)}."])
 
     def _ask(self, question: str) -> None:
+        self.stderr.write(question, style_func=str, ending="")  # stdout may be read by a program
+        self.stderr.flush()
         try:
-            answer = input(question)
+            answer = input()
         except EOFError as error:
             raise CommandError("Nobody is there to confirm it: add --no-input.") from error
         if answer.strip() != "yes":
