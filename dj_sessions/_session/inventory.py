@@ -35,13 +35,20 @@ class LiveSession:
 
 @dataclass
 class Inventory:
-    """A batch: the sessions that live, and how many cannot be read."""
+    """A batch: the sessions that live, how many cannot be read, and of how many entries.
+
+    ``last`` is the name of the last entry; empty where there is none.
+    """
 
     found: list[LiveSession] = field(default_factory=list)
     unreadable: int = 0
+    entries: int = 0
+    last: str = ""
 
     def add(self, session: Any, entry: Entry) -> None:
         """Note what is in ``entry``, which ``session`` reads."""
+        self.entries += 1
+        self.last = entry.name
         data = session._decoded(entry.record)
         if data is None:
             self.unreadable += 1

@@ -260,12 +260,12 @@ class StoredSession(ByName, MovingSession):
         return Conversion(cls().get_storage(), cls, is_dry=is_dry)
 
     @classmethod
-    def _inventory(cls, batch: int) -> Iterator[Inventory]:
-        """Yield what is stored, up to ``batch`` sessions at a time.
+    def _inventory(cls, batch: int, after: str = "") -> Iterator[Inventory]:
+        """Yield what is stored, up to ``batch`` sessions at a time; ``after`` begins behind a name.
 
         Raises NotImplementedError if the storage cannot list its sessions.
         """
-        return inventory(all_entries(cls().get_storage(), batch), cls()._under)
+        return inventory(all_entries(cls().get_storage(), batch, after), cls()._under)
 
     @classmethod
     def _start_purge(cls, now: datetime) -> Purge:

@@ -208,7 +208,7 @@ class Storage:
         return [getattr(self, method)(*call) for call in calls]
 
     def entries(self, batch: int) -> Iterator[Entries]:
-        """Yield all sessions, up to ``batch`` of them at a time, without forwards.
+        """Yield all sessions in the order of ``names()``, up to ``batch`` at a time, no forwards.
 
         Raises NotImplementedError if the store cannot list them.
         """

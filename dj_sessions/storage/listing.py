@@ -69,11 +69,14 @@ def all_names(storage: Any, size: int = SAMPLED) -> Iterator[str]:
     return chain.from_iterable(storage.names(size))
 
 
-def all_entries(storage: Any, size: int) -> Iterator[Entries]:
+def all_entries(storage: Any, size: int, after: str = "") -> Iterator[Entries]:
     """Yield all sessions, ``size`` at a time: the entries, or what is read under the names.
 
-    Raises NotImplementedError if the storage can list neither.
+    ``after`` begins behind a name. Raises NotImplementedError if the storage can list neither.
     """
+    if after:
+        yield from read_listed(storage, chain.from_iterable(storage.names(size, after)), size)
+        return
     try:
         yield from storage.entries(size)
     except NotImplementedError:

@@ -12,6 +12,7 @@ from django.contrib.auth import SESSION_KEY, get_user_model
 from django.db import transaction
 from django.utils import timezone
 
+from dj_sessions import _keys
 from dj_sessions.conf import conf
 from dj_sessions.user_sessions import listing, table
 from dj_sessions.user_sessions.models import UserSession, UserSessionQuerySet
@@ -43,21 +44,35 @@ class Indexing:
 
     def __init__(self, *, is_dry: bool = False) -> None:
         self._is_dry = is_dry
+        self._store = listing.store_of(conf.SESSION_ENGINE)
         #: What was done so far.
         self.outcome = Indexed()
+        #: The name that was looked at last; empty before.
+        self.last = ""
 
-    def batches(self, size: int) -> Iterator[int]:
+    @property
+    def lists_in_order(self) -> bool:
+        """Whether a run can go on behind the name where another one ended."""
+        return self._store is not None and self._store().get_storage().lists_in_order
+
+    @property
+    def shown_last(self) -> str:
+        """As much of ``last`` as people may see: it may be a session key that still counts."""
+        return self.last[: _keys.SHOWN]
+
+    def batches(self, size: int, after: str = "") -> Iterator[int]:
         """List all sessions; yields after each batch how many it had.
 
-        Raises NotImplementedError if the engine cannot list what it has stored.
+        ``after`` begins behind a name. Raises NotImplementedError if the engine cannot list what it
+        has stored.
         """
-        store = listing.store_of(conf.SESSION_ENGINE)
-        if store is None:
+        if self._store is None:
             raise NotImplementedError(f"{conf.SESSION_ENGINE} keeps no records")
-        for inventory in store._inventory(size):
+        for inventory in self._store._inventory(size, after):
             self.outcome.unreadable += inventory.unreadable
-            self._add(inventory.found, store.__module__)
-            yield len(inventory.found) + inventory.unreadable
+            self._add(inventory.found, self._store.__module__)
+            self.last = inventory.last or self.last
+            yield inventory.entries
 
     def _add(self, found: list[Any], engine: str) -> None:
         owners = _owners(found)

@@ -24,6 +24,8 @@ from tests.user_sessions.rows import FIREFOX, row_of, session_of
 one_store = pytest.mark.stores("db", database="sqlite")
 LISTED = pytest.mark.stores("db", "cached_db", "file", database=(None, "sqlite", "postgres"))
 DAY = timedelta(days=1)
+#: What --index --json says where there is nothing.
+INDEXED = {"added": 0, "listed": 0, "anonymous": 0, "unreadable": 0}
 
 
 def said(*options, answer=None):
@@ -45,6 +47,11 @@ def told(*options):
 
 def is_stored(store, row):
     return store.SessionStore().get_storage().holds(row.stored_key)
+
+
+class Terminal(StringIO):
+    def isatty(self):
+        return True
 
 
 @pytest.fixture
@@ -144,6 +151,7 @@ def test_it_lists_those_that_are_asked_for(user, boss):
         (["--end", "--except-staff"], "Say which sessions to end"),
         (["--end", "--user", "ada", "--ended"], "--ended shows what has ended"),
         (["--index", "--user", "ada"], "--index lists the sessions of all users"),
+        (["--after", "a"], "--after says where --index begins"),
         (["--export"], "add --user NAME"),
         (["--index", "--batch-size", "0"], "--batch-size must be a whole number"),
     ],
@@ -336,18 +344,75 @@ def test_sessions_of_accounts_that_are_gone_are_listed_and_ended(store):
     assert not store.SessionStore().exists(session.session_key)
 
 
-@one_store
-def test_ctrl_c_ends_it_between_two_batches_and_the_next_run_goes_on(user):
+@pytest.mark.stores("db", "cached_db", database=("sqlite", "postgres"))
+def test_ctrl_c_ends_it_between_two_batches_and_the_next_run_goes_on(user, store):
     with before_the_app():
-        for _ in range(3):
-            session_of(user)
+        keys = sorted(session_of(user).session_key for _ in range(4))
     write = interrupting(indexing.Indexing._write, 2)
     with (
         mock.patch.object(indexing.Indexing, "_write", write),
-        pytest.raises(CommandError, match=r"Ended by SIGINT\. Listed 2 sessions\."),
+        pytest.raises(CommandError) as caught,
     ):
         said("--index", "--batch-size", "1")
-    assert told("--index") == {"added": 1, "listed": 2, "anonymous": 0, "unreadable": 0}
+    assert str(caught.value) == (
+        "Ended by SIGINT. Listed 2 sessions. Listed before: 0. Nobody's: 0. Run the command again "
+        f"for the rest, or begin where it ended: --after {keys[1][:6]}."
+    )
+    # As it shows a part of the name, it looks at the last one again.
+    assert told("--index", "--after", keys[1]) == INDEXED | {"added": 2}
+    assert told("--index", "--after", keys[1][:6])["listed"] == 3
+    assert told("--index") == INDEXED | {"listed": 4}
+
+
+@pytest.mark.stores("file")
+def test_ctrl_c_names_nothing_where_sessions_have_no_order(user, store):
+    with before_the_app():
+        session_of(user), session_of(user)
+    write = interrupting(indexing.Indexing._write, 1)
+    with (
+        mock.patch.object(indexing.Indexing, "_write", write),
+        pytest.raises(CommandError, match=r"Nobody's: 0\. Run the command again for the rest\.$"),
+    ):
+        said("--index", "--batch-size", "1")
+
+
+@pytest.mark.stores(name=("file", "redis", "cache-redis", "signed_cookies"))
+def test_it_begins_behind_a_name_where_sessions_have_an_order_alone(user, store):
+    with pytest.raises(CommandError, match=r"lists its sessions in no order\. Leave out --after\."):
+        said("--index", "--after", "a")
+
+
+@one_store
+def test_index_shows_of_how_many_it_has_done_how_many(user, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    with before_the_app():
+        session_of(user), session_of(user), session_of(None, cart=1)
+    out, err = StringIO(), Terminal()
+    call_command("usersessions", "--index", "--batch-size", "2", stdout=out, stderr=err)
+    assert err.getvalue() == "\r2 of 3\r3 of 3\n"
+    assert out.getvalue() == "Listed 2 sessions. Listed before: 0. Nobody's: 1.\n"
+
+
+@one_store
+def test_a_failure_says_what_was_listed_and_how_to_go_on(user):
+    with before_the_app():
+        keys = sorted(session_of(user).session_key for _ in range(2))
+    write, err = indexing.Indexing._write, StringIO()
+
+    def failing(self, rows):
+        if self.last:
+            raise ZeroDivisionError
+        write(self, rows)
+
+    with (
+        mock.patch.object(indexing.Indexing, "_write", failing),
+        pytest.raises(ZeroDivisionError),
+    ):
+        call_command("usersessions", "--index", "--batch-size", "1", stderr=err)
+    assert err.getvalue() == (
+        "Listed 1 session. Listed before: 0. Nobody's: 0. Run the command again for the rest, or "
+        f"begin where it ended: --after {keys[0][:6]}.\n"
+    )
 
 
 # The export
@@ -368,11 +433,6 @@ def test_what_is_kept_of_one_user_is_exported_without_keys(user, boss):
     assert "very private" not in text
     kept = {field.name for field in UserSession._meta.fields}
     assert kept - set(found[0]) == {"id", "user", "stored_key"}
-
-
-class Terminal(StringIO):
-    def isatty(self):
-        return True
 
 
 @one_store

@@ -12,7 +12,7 @@ from dj_sessions.management._failures import failures_in_words
 from dj_sessions.management._numbers import LARGEST_BATCH, check_number
 from dj_sessions.management._progress import progress_for, within
 from dj_sessions.management._steps import taking_steps
-from dj_sessions.management._words import left_behind, say, sessions
+from dj_sessions.management._words import again, left_behind, say, sessions
 
 MOVED: Final = "moved"
 #: What is said of those that were skipped, one and several: their outcome, and what it is.
@@ -100,7 +100,7 @@ class Command(BaseCommand):
         )
 
         def told() -> str:
-            return _told(carriage.outcome, options) + _again(carriage)
+            return _told(carriage.outcome, options) + again(carriage)
 
         with taking_steps(
             self.stderr,
@@ -149,14 +149,6 @@ def _told(outcome: Any, options: dict[str, Any]) -> str:
         if outcome[name]
     ]
     return "; ".join([said, *skipped]) + "."
-
-
-def _again(carriage: Any) -> str:
-    """Return how to go on, where possible without looking again at what was skipped."""
-    again = " Run the command again for the rest"
-    if not (carriage.last and carriage.lists_in_order):
-        return f"{again}."
-    return f"{again}, or begin where it ended: --after {carriage.shown_last}."
 
 
 def _report(carriage: Any) -> None:

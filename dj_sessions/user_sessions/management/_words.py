@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
 from typing import Any, Final
 
 from django.utils import timezone
@@ -25,11 +24,10 @@ def figures() -> dict[str, Any]:
     as unlisted here until --index says so. ``stored`` and ``not_listed`` are None where the store
     cannot count its sessions.
     """
-    now = timezone.now()
-    live = UserSession.objects.live().filter(expires__gt=now).order_by()
+    live = UserSession.objects.live().filter(expires__gt=timezone.now()).order_by()
     by_engine = Counter(live.values_list("engine", flat=True))
     here = sum(by_engine[engine] for engine in _present_engines())
-    stored = _stored(now)
+    stored = number_stored()
     return {
         "users": live.values("user").distinct().count(),
         "sessions": dict(by_engine),
@@ -51,10 +49,11 @@ def _present_engines() -> set[str]:
     return {conf.SESSION_ENGINE, *(each.__module__ for each in stores)}
 
 
-def _stored(now: datetime) -> int | None:
+def number_stored() -> int | None:
+    """Return how many sessions SESSION_ENGINE has stored; None where it cannot count them."""
     store = store_class()()
     try:
-        counts: dict[str, int] = store.get_storage().count_forms(now)
+        counts: dict[str, int] = store.get_storage().count_forms(timezone.now())
     except (AttributeError, NotImplementedError):  # it keeps no records, or cannot list them
         return None
     return sum(counts.values())

@@ -15,7 +15,7 @@ from dj_sessions.management._failures import failures_in_words
 from dj_sessions.management._numbers import LARGEST_BATCH, LONGEST_SLEEP, check_number
 from dj_sessions.management._progress import progress_for
 from dj_sessions.management._steps import taking_steps
-from dj_sessions.management._words import sessions
+from dj_sessions.management._words import again, sessions
 from dj_sessions.user_sessions import end_sessions, listing
 from dj_sessions.user_sessions.ending import of_each
 from dj_sessions.user_sessions.exporting import export_sessions, exported
@@ -50,6 +50,8 @@ class Command(BaseCommand):
         add("--json", action="store_true", help="print JSON")
         add("--dry-run", action="store_true", help="say what would be done, do nothing")
         add("--no-input", action="store_true", help="end many without asking")
+        text = "have --index begin behind NAME, which may be the beginning of a stored name"
+        add("--after", default="", metavar="NAME", help=text)
         text = f"take N sessions at a time, 1 to {LARGEST_BATCH} (default: 500)"
         add("--batch-size", type=int, default=500, metavar="N", help=text)
         text = f"wait between two batches, or two ends, 0 to {LONGEST_SLEEP} (default: 0)"
@@ -65,6 +67,8 @@ class Command(BaseCommand):
             raise CommandError(
                 "--index lists the sessions of all users: it takes no --user or the like."
             )
+        if options["after"] and not options["index"]:
+            raise CommandError("--after says where --index begins: add that, or leave it out.")
         with failures_in_words(store_class()):
             self._do(options)
 
@@ -130,7 +134,7 @@ class Command(BaseCommand):
         with taking_steps(
             self.stderr,
             progress,
-            ended=lambda: _rest(f"Ended {sessions(ended)}."),
+            ended=lambda: f". Ended {sessions(ended)}. Run the command again for the rest.",
             failed=lambda: f"Ended {sessions(ended)}. Run the command again for the others.",
         ) as interruption:
 
@@ -148,22 +152,35 @@ class Command(BaseCommand):
 
     def _index(self, options: dict[str, Any]) -> None:
         indexing = Indexing(is_dry=options["dry_run"])
-        progress = progress_for(self.stderr, options)
-
-        def ended() -> str:
-            return _rest(_told(indexing, options))
-
+        if options["after"] and not indexing.lists_in_order:
+            raise CommandError(
+                f"Session engine '{conf.SESSION_ENGINE}' lists its sessions in no order. Leave out "
+                "--after."
+            )
         try:
-            with taking_steps(self.stderr, progress, ended) as interruption:
-                for done in indexing.batches(options["batch_size"]):
-                    progress.update(done)
-                    interruption.sleep(options["sleep"])
+            self._index_all(indexing, options)
         except NotImplementedError as error:
             raise CommandError(
                 f"Session engine '{conf.SESSION_ENGINE}' cannot list what it has stored. Each "
                 "session is listed when it is next saved; the others end in time."
             ) from error
         self._print(options, asdict(indexing.outcome), [_told(indexing, options)])
+
+    def _index_all(self, indexing: Indexing, options: dict[str, Any]) -> None:
+        progress = progress_for(self.stderr, options, _words.number_stored)
+
+        def told() -> str:
+            return _told(indexing, options) + again(indexing)
+
+        with taking_steps(
+            self.stderr,
+            progress,
+            ended=lambda: f". {told()}",
+            failed=lambda: told() if indexing.last else "",
+        ) as interruption:
+            for done in indexing.batches(options["batch_size"], options["after"]):
+                progress.update(done)
+                interruption.sleep(options["sleep"])
 
     # What is said
 
@@ -198,7 +215,3 @@ def _told(indexing: Indexing, options: dict[str, Any]) -> str:
     said = f"{'Would list' if options['dry_run'] else 'Listed'} {sessions(outcome.added)}. "
     said += f"Listed before: {outcome.listed:,}. Nobody's: {outcome.anonymous:,}."
     return f"{said} Unreadable: {outcome.unreadable:,}." if outcome.unreadable else said
-
-
-def _rest(said: str) -> str:
-    return f". {said} Run the command again for the rest."
