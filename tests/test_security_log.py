@@ -16,10 +16,11 @@ from django.utils import timezone
 
 from dj_sessions import _keys, security_log, signals
 from dj_sessions._codec.log_rate import MOST, SECONDS, LogRate
+from dj_sessions.models import Session
 from dj_sessions.security_log import FIELDS
 from dj_sessions.signals import EndReason
 from dj_sessions.storage import Record
-from dj_sessions.user_sessions import end_sessions
+from dj_sessions.user_sessions import end_sessions, sessions_of
 from dj_sessions.user_sessions.decorators import recent_login_required
 from tests.fresh import run
 from tests.user_sessions.test_limit import log_in_view
@@ -138,6 +139,16 @@ def test_an_end_from_the_list_is_logged_with_its_user(store, mode, user, lines, 
     started, *_, ended, refused = lines.facts("session_event", "public_id", "user_id", "reason")
     assert ended == ("ended", started[1], str(user.pk), EndReason.ENDED)
     assert refused == ("key-refused", started[1], None, "unknown")
+
+
+@ONE_STORE
+def test_a_row_that_is_deleted_through_the_orm_is_no_event(store, mode, user, lines, listed):
+    visitor = mode.client()
+    visitor.get("/")
+    Session.objects.all().delete()
+    assert visitor.get(mode.url("who")).content == b"AnonymousUser"
+    assert list(sessions_of(user)) == []
+    assert lines.events == ["started", "bound", "key-refused"]
 
 
 @ONE_STORE

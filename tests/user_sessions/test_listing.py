@@ -14,6 +14,7 @@ from django.urls import path
 from django.utils import timezone
 
 from dj_sessions import _keys
+from dj_sessions.models import Session
 from dj_sessions.signals import EndReason
 from dj_sessions.user_sessions import seen, sessions_of
 from dj_sessions.user_sessions.models import UserSession
@@ -154,6 +155,23 @@ def test_an_end_is_followed(deed, visitor, user, store, mode):
     assert row.ended is not None
     assert row.stored_key == ""
     assert list(sessions_of(user)) == []
+
+
+@pytest.mark.stores("db", "cached_db")
+@pytest.mark.modes("sync")
+@pytest.mark.parametrize("deed", ["queryset", "instance"])
+@override_settings(SESSION_HISTORY_DAYS=30)
+def test_a_row_that_is_deleted_through_the_orm_is_shown_no_more_and_is_gone_in_the_history(
+    deed, log_in, user, clock
+):
+    key = log_in(user).session_key
+    rows = Session.objects.for_key(key)
+    rows.delete() if deed == "queryset" else rows.get().delete()
+    assert list(sessions_of(user)) == []
+    clock.move(61)
+    assert list(sessions_of(user)) == []
+    [row] = UserSession.objects.all()
+    assert (row.reason, row.stored_key) == (EndReason.GONE, "")
 
 
 def test_without_history_nothing_is_left_of_an_ended_session(visitor):
