@@ -190,23 +190,38 @@ def test_a_change_of_the_password_hash_keeps_one_row(visitor, user):
 # What it costs
 
 
+def listed(visitor, path):
+    """What the list is told by a request, and its response."""
+    with statements(router.db_for_write(UserSession)) as sent:
+        response = visitor.get(path)
+    table = UserSession._meta.db_table
+    return [sql.split()[0] for sql in sent if table in sql], response
+
+
 def test_costs(visitor, user, store, mode):
-    using = router.db_for_write(UserSession)
     visitor.get("/write/?colour=green")
-
-    def listed(path):
-        with statements(using) as seen:
-            response = visitor.get(path)
-        table = UserSession._meta.db_table
-        return [sql.split()[0] for sql in seen if table in sql], response
-
-    assert listed("/login/")[0] == ["INSERT"]
+    assert listed(visitor, "/login/")[0] == ["INSERT"]
     for deed in ("/read/", "/user/", "/write/?colour=blue", "/untouched/"):
-        sent, response = listed(deed)
+        sent, response = listed(visitor, deed)
         assert sent == []
         assert response.headers.get("Vary") == (None if deed == "/untouched/" else "Cookie")
-    assert listed("/logout/")[0] == ["DELETE"]
-    assert listed("/read/")[0] == []
+    assert listed(visitor, "/logout/")[0] == ["DELETE"]
+    assert listed(visitor, "/read/")[0] == []
+
+
+@pytest.mark.parametrize("deed", ["/user/", "/write/?colour=blue"])
+def test_costs_of_use_in_each_process(deed, visitor, user, store, clock):
+    visitor.get("/login/")
+    seen.forget()  # as a process that has not seen the login
+    assert listed(visitor, deed)[0] == ["UPDATE", "SELECT"]
+    clock.move(299)
+    assert listed(visitor, deed)[0] == []
+    clock.move(300)
+    assert listed(visitor, deed)[0] == ["UPDATE"]  # the first to tell of this use
+    seen.forget()
+    assert listed(visitor, deed)[0] == ["UPDATE", "SELECT"]
+    clock.move(599)
+    assert listed(visitor, deed)[0] == []
 
 
 #: One that is no more, one that keeps no records, and one that has no settings.
