@@ -224,6 +224,28 @@ def test_costs_of_use_in_each_process(deed, visitor, user, store, clock):
     assert listed(visitor, deed)[0] == []
 
 
+@pytest.mark.stores("db", "cached_db")
+@pytest.mark.modes("sync")
+def test_the_list_asks_a_database_once(log_in, user, store):
+    for _ in range(3):
+        log_in(user)
+    with statements(store.database) as sent:
+        assert len(sessions_of(user)) == 3
+    tables = (UserSession._meta.db_table, Session._meta.db_table)
+    assert [sum(table in sql for sql in sent) for table in tables] == [2, 1]
+
+
+@pytest.mark.stores("cache", "file")
+@pytest.mark.modes("sync")
+def test_the_list_looks_for_each_session_elsewhere(log_in, user, store):
+    for _ in range(3):
+        log_in(user)
+    look = store.Storage.read
+    with mock.patch.object(store.Storage, "read", autospec=True, side_effect=look) as looks:
+        assert len(sessions_of(user)) == 3
+    assert looks.call_count == 3
+
+
 #: One that is no more, one that keeps no records, and one that has no settings.
 OF_BEFORE = ("shop.sessions", *(f"dj_sessions.backends.{x}" for x in ("signed_cookies", "moving")))
 
