@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from shlex import quote
 from typing import Any, Protocol
 
 from django.core.management.base import OutputWrapper
@@ -36,7 +37,7 @@ def again(run: Resumable) -> str:
     said = " Run the command again for the rest"
     if not (run.shown_last and run.lists_in_order):
         return f"{said}."
-    return f"{said}, or begin where it ended: --after {run.shown_last}."
+    return f"{said}, or begin where it ended: --after {quote(run.shown_last)}."
 
 
 def left_behind(count: int, reason: str, public_ids: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 from django.utils import timezone
 
+from dj_sessions import _keys
 from dj_sessions.models import Session
 from dj_sessions.registry import registries
 from dj_sessions.user_sessions import end_sessions, export_sessions, indexing, sessions_of
@@ -362,6 +363,20 @@ def test_ctrl_c_ends_it_between_two_batches_and_the_next_run_goes_on(user, store
     assert told("--index", "--after", keys[1]) == INDEXED | {"added": 2}
     assert told("--index", "--after", keys[1][:6])["listed"] == 3
     assert told("--index") == INDEXED | {"listed": 4}
+
+
+@one_store
+def test_the_name_of_a_hashed_key_is_no_home_directory_to_a_shell(user):
+    with override_settings(SESSION_KEY_STORAGE=["hashed"]):
+        with before_the_app():
+            names = sorted(_keys.hashed(session_of(user).session_key) for _ in range(2))
+        write = interrupting(indexing.Indexing._write, 1)
+        with (
+            mock.patch.object(indexing.Indexing, "_write", write),
+            pytest.raises(CommandError) as caught,
+        ):
+            said("--index", "--batch-size", "1")
+        assert str(caught.value).endswith(f"--after '{names[0][:6]}'.")
 
 
 @pytest.mark.stores("file")
