@@ -14,7 +14,7 @@ import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import timedelta
 
 import pytest
@@ -660,6 +660,28 @@ def test_a_server_that_falls_silent_costs_a_second_at_most(mode):
             other.client_unpause()
         assert took < 1.2
         session.flush()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_silent", [False, True])
+def test_a_sentinel_that_is_down_leaves_time_for_the_others(silent, mode, is_silent):
+    watcher, _ = redis_servers.needed(redis_servers.sentinel)
+    down = silent if is_silent else 1
+    sentinels = [f"127.0.0.1:{port}" for port in (down, 1, watcher.port)]
+    config = {
+        "SENTINEL": {"SENTINELS": sentinels, "SERVICE": redis_servers.SERVICE},
+        "OPTIONS": {"client_name": f"{mode.name}-{is_silent}"},
+    }
+    with override_settings(SESSION_REDIS=config):
+        assert eventually(mode.wrap(SessionStore("k" * 32)).load) == {}
+
+
+def eventually(attempt, tries=5):
+    """What an attempt returns, which may come too late on a busy machine."""
+    for _ in range(tries - 1):
+        with suppress(redis.RedisError):
+            return attempt()
+    return attempt()
 
 
 @pytest.fixture

@@ -103,8 +103,12 @@ class Clients:
 
     def _master(self, kind: Any, options: dict[str, Any]) -> tuple[Any, list[Any]]:
         wanted = self._config["SENTINEL"]
-        own = {**TIMEOUTS, **wanted.get("OPTIONS", {})}
-        manager = kind(nodes(wanted["SENTINELS"]), sentinel_kwargs=own, **options)
+        places = nodes(wanted["SENTINELS"])
+        # Those that do not answer leave time for the others: all are asked within one attempt.
+        own = {name: seconds / len(places) for name, seconds in TIMEOUTS.items()}
+        own |= wanted.get("OPTIONS", {})
+        own["retry"] = type(options["retry"])(NoBackoff(), own.pop("retries", 0))
+        manager = kind(places, sentinel_kwargs=own, **options)
         return manager.master_for(wanted["SERVICE"]), manager.sentinels
 
 
