@@ -273,6 +273,7 @@ def _stop(
         return  # a forked child ends; the server stays its parent's
     if server is not None and server.poll() is None:
         server.send_signal(how)
+        server.send_signal(signal.SIGCONT)  # to one that a test has stopped
         try:
             server.wait(10)
         except subprocess.TimeoutExpired:

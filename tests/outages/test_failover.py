@@ -58,17 +58,22 @@ class AsyncVisitor(Visitor):
 
 
 class Master:
-    """The one of some servers that has the only session there is."""
+    """The one of some servers that has the only session there is, and the signal that ends it."""
 
-    def __init__(self, servers: list[Service]) -> None:
+    def __init__(self, servers: list[Service], end: signal.Signals) -> None:
         self.servers = servers
+        self.end = end
 
     def kill(self) -> None:
         for server in self.servers:
             with redis.Redis(port=server.port) as client:
                 if client.info("replication")["role"] == "master" and client.dbsize():
                     client.wait(1, 1000)  # until the replica has what there is
-                    os.kill(client.info("server")["process_id"], signal.SIGKILL)
+                    os.kill(client.info("server")["process_id"], self.end)
+
+
+#: The process is gone, or it hangs: connections to it stay open, and new ones are accepted.
+ends = pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP], ids=lambda end: end.name)
 
 
 def test_the_server_is_killed_and_started_again(own_server):
@@ -91,20 +96,22 @@ def test_so_is_the_server_that_sessions_move_to(own_server, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_replica_takes_the_place_of_the_master_that_sentinel_watches():
+@ends
+def test_a_replica_takes_the_place_of_the_master_that_sentinel_watches(end):
     watcher, servers = redis_servers.needed(redis_servers.sentinel.__wrapped__)
     sentinels = [f"127.0.0.1:{watcher.port}"]
     config = {"SENTINEL": {"SENTINELS": sentinels, "SERVICE": redis_servers.SERVICE}}
     with override_settings(SESSION_ENGINE=engine.__name__, SESSION_REDIS=config):
-        under_load(Master(servers), engine, AsyncVisitor, restart=False)
+        under_load(Master(servers, end), engine, AsyncVisitor, restart=False)
 
 
+@ends
 # redis-py leaves what it knew of the nodes, with their connections, to the garbage collector.
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_replica_takes_the_place_of_a_node_of_a_cluster():
+def test_a_replica_takes_the_place_of_a_node_of_a_cluster(end):
     servers = redis_servers.needed(lambda: redis_servers.cluster_of(6, replicas=1, timeout=1000))
     config = {"CLUSTER": [f"127.0.0.1:{server.port}" for server in servers]}
     with override_settings(SESSION_ENGINE=engine.__name__, SESSION_REDIS=config):
-        under_load(Master(servers), engine, AsyncVisitor, restart=False)
+        under_load(Master(servers, end), engine, AsyncVisitor, restart=False)
     gc.collect()

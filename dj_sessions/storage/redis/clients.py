@@ -29,6 +29,10 @@ LIMIT: Final = 0.95
 TIMEOUTS: Final = {"socket_connect_timeout": 0.25, "socket_timeout": 0.45}
 RETRIES: Final = 1
 
+#: Seconds for an answer of a node of a cluster in an event loop. Only from its own errors does
+#: redis-py learn that it is to ask the others, and two attempts come before LIMIT.
+NODE_TIMEOUT: Final = 0.4
+
 #: As many connections for each event loop; who finds all of them in use waits.
 CONNECTIONS: Final = 100
 
@@ -74,7 +78,8 @@ class Clients:
         config = self._config
         options = self._all_options(async_retry.Retry(NoBackoff(), self._retries))
         if self.limit is not None:
-            options["socket_timeout"] = None  # for the whole operation there is one
+            # For the whole operation there is one.
+            options["socket_timeout"] = NODE_TIMEOUT if "CLUSTER" in config else None
         options.setdefault("max_connections", CONNECTIONS)
         if "CLIENT" in config:
             return [self.note(import_string(config["ASYNC_CLIENT"])())]
