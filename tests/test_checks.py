@@ -113,6 +113,7 @@ def redis(**config):
 
 
 REDIS = {"SESSION_REDIS": {"URL": "redis://127.0.0.1:6379/0"}}
+SENTINEL = {"SENTINELS": ["cache:26379"], "SERVICE": "sessions"}
 URL = "redis://:secret@cache:6379"
 #: Addresses with a character in the password that has a meaning in addresses.
 ODD_PASSWORDS = (
@@ -372,8 +373,8 @@ WRONG = [
     *(
         ("E072", redis(SENTINEL=wrong), REDIS)
         for wrong in (
-            *(None, {}, {"SENTINELS": ["cache:26379"]}, {"SENTINELS": [], "SERVICE": "sessions"}),
-            {"SENTINELS": ["cache:26379"], "SERVICE": "sessions", "MASTER": 1},
+            *(None, {}, {"SENTINELS": ["cache:26379"]}, SENTINEL | {"SENTINELS": []}),
+            SENTINEL | {"MASTER": 1},
         )
     ),
     ("E073", redis(CLIENT="redis.Redis"), REDIS),
@@ -389,6 +390,14 @@ WRONG = [
             *({"max_connections": 0}, {"retries": -1}, {"socket_timeout": 0}),
         )
     ),
+    *(
+        ("E075", redis(CLUSTER=["cache:6379"], OPTIONS=wrong), REDIS)
+        for wrong in ({"db": 3}, {"read_from_replicas": True}, {"load_balancing_strategy": 1})
+    ),
+    *(
+        ("E075", redis(SENTINEL=SENTINEL | {"OPTIONS": wrong}), REDIS)
+        for wrong in ({"socket_timeout": "x"}, {"retry": object()}, {"retries": -1})
+    ),
     (
         "E075",
         redis(
@@ -401,8 +410,12 @@ WRONG = [
         for place in (
             {"URL": "redis://cache"},
             {"CLUSTER": ["cache:6379"]},
-            {"SENTINEL": {"SENTINELS": ["cache:26379"], "SERVICE": "sessions"}},
+            {"SENTINEL": SENTINEL},
         )
+    ),
+    *(
+        ("E076", redis(SENTINEL=SENTINEL | {"OPTIONS": wrong}), REDIS)
+        for wrong in ({"socket_tiemout": 1}, {"protocol": 7})
     ),
     *(
         ("E076", redis(**wrong), REDIS)
@@ -729,6 +742,16 @@ def test_what_is_said_of_wrong_settings_has_no_password_in_it(config):
 def on_demand(config, databases=("default",)):
     with override_settings(**HEALTHY | redis(**config)):
         return list(check_redis_server(None, databases=databases))
+
+
+@pytest.mark.parametrize("option", ["socket_tiemout", "retry"])
+def test_options_of_sentinels_and_of_redis_are_told_apart(option):
+    wrong = {option: 1}
+    (message,) = messages(**redis(SENTINEL=SENTINEL | {"OPTIONS": wrong}))
+    (other,) = messages(**redis(SENTINEL=SENTINEL, OPTIONS=wrong))
+    assert "['OPTIONS']" in message.msg
+    assert "SENTINEL" in message.msg
+    assert "SENTINEL" not in other.msg
 
 
 def test_redis_is_asked_on_demand_alone():

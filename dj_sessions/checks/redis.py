@@ -34,7 +34,7 @@ def check_redis(app_configs: AppConfigs, **kwargs: Any) -> Messages:
     refused = refusal(config)
     if refused:
         yield Error(
-            f"redis-py does not take what SESSION_REDIS has as URL or OPTIONS: {refused}.",
+            f"redis-py does not take what SESSION_REDIS has as {refused}.",
             hint="Write an option of redis-py's client, such as {'socket_timeout': 1}.",
             id="dj_sessions.E076",
         )

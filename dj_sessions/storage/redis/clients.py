@@ -108,24 +108,41 @@ class Clients:
 
     def _master(self, kind: Any, options: dict[str, Any]) -> tuple[Any, list[Any]]:
         wanted = self._config["SENTINEL"]
-        places = nodes(wanted["SENTINELS"])
-        # Those that do not answer leave time for the others: all are asked within one attempt.
-        own = {name: seconds / len(places) for name, seconds in TIMEOUTS.items()}
-        own |= wanted.get("OPTIONS", {})
-        own["retry"] = type(options["retry"])(NoBackoff(), own.pop("retries", 0))
-        manager = kind(places, sentinel_kwargs=own, **options)
+        own = self.sentinel_options(type(options["retry"]))
+        manager = kind(nodes(wanted["SENTINELS"]), sentinel_kwargs=own, **options)
         return manager.master_for(wanted["SERVICE"]), manager.sentinels
+
+    def sentinel_options(self, make_retry: Any) -> dict[str, Any]:
+        """Return the options of the clients that ask Sentinels."""
+        wanted = self._config["SENTINEL"]
+        # Those that do not answer leave time for the others: all are asked within one attempt.
+        count = len(wanted["SENTINELS"])
+        options = {name: seconds / count for name, seconds in TIMEOUTS.items()}
+        options |= wanted.get("OPTIONS", {})
+        options["retry"] = make_retry(NoBackoff(), options.pop("retries", 0))
+        return options
 
 
 def refusal(config: Mapping[str, Any]) -> str:
-    """Return what redis-py says of a URL or OPTIONS that it does not take; empty if it does."""
+    """Return what redis-py does not take, and what it says of it; empty if it takes all."""
+    where = "URL or OPTIONS" if "URL" in config else "OPTIONS"
     try:
         if "CLUSTER" in config:
             known = signature(asyncio.RedisCluster.__init__).parameters
             unknown = sorted(set(config.get("OPTIONS", ())) - {*known, "retries"})
-            return f"there is no option {', '.join(unknown)}" if unknown else ""
+            return f"{where}: there is no option {', '.join(unknown)}" if unknown else ""
         if "CLIENT" not in config:
-            Clients(config).make().connection_pool.make_connection()
+            clients = Clients(config)
+            if "SENTINEL" in config:
+                where = "SENTINEL['OPTIONS']"
+                _try(redis.Redis(**clients.sentinel_options(Retry)))
+                where = "OPTIONS"
+            _try(clients.make())
     except (TypeError, ValueError, redis.RedisError) as error:
-        return str(error).rstrip(".")
+        return f"{where}: {error}".rstrip(".")
     return ""
+
+
+def _try(client: Any) -> None:
+    """Make a connection, which connects to nothing yet."""
+    client.connection_pool.make_connection()

@@ -22,6 +22,11 @@ RESERVED: Final = {
     **dict.fromkeys(("retry", "retry_on_error", "retry_on_timeout"), "Write 'retries': 2"),
     **dict.fromkeys(("startup_nodes", "url"), "The address says it"),
 }
+#: Those of a cluster that may at most have a value that counts as false.
+RESERVED_OF_CLUSTER: Final = {
+    "db": "A cluster has no databases but 0",
+    **dict.fromkeys(("read_from_replicas", "load_balancing_strategy"), "Replicas may be behind"),
+}
 #: Options that are seconds, or None for no limit.
 SECONDS: Final = ("socket_timeout", "socket_connect_timeout", "health_check_interval")
 #: Of these zero leaves no time for anything.
@@ -96,7 +101,10 @@ def problems(config: Any) -> Iterator[Problem]:
         yield _wrong_form("SESSION_REDIS has an ASYNC_CLIENT without a CLIENT")
     if "CLIENT" in given and "OPTIONS" in config:
         yield _wrong_option("SESSION_REDIS has OPTIONS beside CLIENT", " Your functions set them.")
-    yield from _in_options(config.get("OPTIONS", {}))
+    options = config.get("OPTIONS", {})
+    yield from _in_options(options)
+    if "CLUSTER" in given and isinstance(options, Mapping):
+        yield from _in_options_of_cluster(options)
     prefix = config.get("PREFIX", PREFIX)
     if not isinstance(prefix, str) or not prefix:
         yield Problem(
@@ -171,6 +179,8 @@ def _in_sentinel(config: Mapping[str, Any]) -> Iterator[Problem]:
             "Write {'SENTINELS': ['10.0.0.1:26379', …], 'SERVICE': 'mymaster'}.",
             "dj_sessions.E072",
         )
+        return
+    yield from _in_options(wanted.get("OPTIONS", {}), "['SENTINEL']['OPTIONS']")
 
 
 def _are_nodes(places: Any) -> bool:
@@ -197,12 +207,12 @@ def _in_client(config: Mapping[str, Any]) -> Iterator[Problem]:
             )
 
 
-def _in_options(options: Any) -> Iterator[Problem]:
+def _in_options(options: Any, where: str = "['OPTIONS']") -> Iterator[Problem]:
     if not isinstance(options, Mapping):
-        yield _wrong_option("SESSION_REDIS['OPTIONS'] is not a dictionary", "")
+        yield _wrong_option(f"SESSION_REDIS{where} is not a dictionary", "")
         return
     for name, value in options.items():
-        place = f"SESSION_REDIS['OPTIONS'][{name!r}]"
+        place = f"SESSION_REDIS{where}[{name!r}]"
         if name in RESERVED:
             yield _wrong_option(f"{place} cannot be set", f" {RESERVED[name]}.")
         elif name in SECONDS and not (value is None or _is_number(value)):
@@ -212,6 +222,13 @@ def _in_options(options: Any) -> Iterator[Problem]:
         elif name in NUMBERS and not _is_whole(value, NUMBERS[name]):
             what = f"{place} = {value!r} is not a whole number from {NUMBERS[name]} on"
             yield _wrong_option(what, "")
+
+
+def _in_options_of_cluster(options: Mapping[str, Any]) -> Iterator[Problem]:
+    for name, why in RESERVED_OF_CLUSTER.items():
+        if options.get(name):
+            what = f"SESSION_REDIS['OPTIONS'][{name!r}] cannot be set for a CLUSTER"
+            yield _wrong_option(what, f" {why}.")
 
 
 def _is_number(value: Any) -> bool:
