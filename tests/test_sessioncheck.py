@@ -20,6 +20,7 @@ from django.test import Client, override_settings
 from django.urls import include, path
 
 from dj_sessions._health import examination, facts, probe
+from dj_sessions._health.remedies import problem_of
 from dj_sessions.models import Session
 from dj_sessions.signals import session_key_refused
 from dj_sessions.storage.rows.storage import RowStorage
@@ -264,6 +265,36 @@ def test_a_redis_that_does_not_answer(engine, code, databases):
     assert codes(report) == [code]
     assert report["works"] == (engine == "cached_db")
     assert "correct its address" in report["problems"][0]["remedy"]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"SENTINEL": {"SENTINELS": ["127.0.0.1:1"], "SERVICE": "sessions"}},
+        {"CLUSTER": ["127.0.0.1:1"]},
+    ],
+)
+def test_sentinels_and_a_cluster_that_do_not_answer(where):
+    engine = "dj_sessions.backends.redis"
+    with override_settings(SESSION_ENGINE=engine, SESSION_REDIS=where):
+        problem = examination.looked_up()
+    assert (problem.code, problem.remedy) == ("unreachable", "Start Redis, or correct its address.")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (redis.exceptions.ClusterDownError("CLUSTERDOWN"), "unreachable"),
+        (redis.exceptions.MasterDownError("MASTERDOWN"), "unreachable"),
+        (redis.exceptions.SlotNotCoveredError("Slot 1"), "unreachable"),
+        (redis.AuthenticationError("WRONGPASS"), "refused"),
+        (redis.exceptions.AuthorizationError("NOAUTH"), "refused"),
+        (redis.exceptions.NoPermissionError("NOPERM"), "refused"),
+        (redis.exceptions.OutOfMemoryError("OOM"), "full"),
+    ],
+)
+def test_what_redis_raises_is_told_by_what_it_means(error, code):
+    assert problem_of(error, None).code == code
 
 
 def test_a_cache_that_keeps_nothing(databases):

@@ -14,6 +14,14 @@ from dj_sessions._health.trial import Unexpected
 #: What a disk that is full answers.
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
+#: What the clients of Redis and Valkey raise where nobody answers, or Sentinels and a cluster have
+#: no master, and what of it is about the user alone.
+_UNREACHABLE: Final = {
+    *("ConnectionError", "TimeoutError"),
+    *("ClusterError", "RedisClusterException", "ValkeyClusterException"),
+}
+_OF_THE_USER: Final = {"AuthenticationError", "AuthorizationError"}
+
 
 def problem_of(error: BaseException, store: Any) -> Problem:
     """Return what is wrong where ``store`` has raised ``error``, and the remedy."""
@@ -65,10 +73,11 @@ def _of_database(error: Error, store: Any) -> Problem:
 
 
 def _of_redis(error: BaseException) -> Problem:
-    name = type(error).__name__
-    if name in ("ConnectionError", "TimeoutError", "BusyLoadingError"):
+    # By the names, as which of the clients is installed, and in which release, is up to the site.
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if names & _UNREACHABLE and not names & _OF_THE_USER:
         return Problem("unreachable", _told(error), "Start Redis, or correct its address.")
-    if name == "OutOfMemoryError":
+    if "OutOfMemoryError" in names:
         return Problem("full", _told(error), "Give Redis more memory, or sessions a shorter life.")
     return Problem(
         "refused",
