@@ -728,6 +728,29 @@ def test_a_server_that_is_not_there_is_told_at_once(mode):
 # Settings
 
 
+def test_threads_that_wait_for_a_cluster_that_is_down_are_told_together(monkeypatch):
+    tried, all_here = [], threading.Barrier(6)
+
+    def fail(**options):
+        tried.append(options)
+        time.sleep(1)
+        raise redis.exceptions.RedisClusterException("nobody answers")
+
+    def visit(_):
+        all_here.wait()
+        with pytest.raises(redis.exceptions.RedisClusterException, match="nobody answers"):
+            SessionStore("k" * 32).load()
+
+    monkeypatch.setattr(redis, "RedisCluster", fail)
+    with override_settings(SESSION_REDIS={"CLUSTER": ["127.0.0.1:1"]}):
+        with ThreadPoolExecutor(6) as threads:
+            list(threads.map(visit, range(6)))
+        assert len(tried) < 6
+        with pytest.raises(redis.exceptions.RedisClusterException):
+            SessionStore("k" * 32).load()  # tried anew, as nobody else does
+        assert len(tried) > 1
+
+
 def test_settings_that_name_no_server_are_refused_with_what_to_write():
     with (
         override_settings(SESSION_REDIS=None),

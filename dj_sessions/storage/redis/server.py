@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Generator, Sequence
-from functools import cached_property
 from threading import Lock
 from time import monotonic
 from typing import Any, Final, TypeVar
@@ -16,7 +15,7 @@ from redis.exceptions import NoScriptError, ResponseError, WatchError
 from dj_sessions.storage.caches.redis_steps import keep_commands_out_of_errors
 from dj_sessions.storage.redis import configuration
 from dj_sessions.storage.redis.clients import LIMIT, Clients
-from dj_sessions.storage.redis.errors import late
+from dj_sessions.storage.redis.errors import late, own
 from dj_sessions.storage.redis.loops import LoopClients
 from dj_sessions.storage.redis.steps import Step, refuses_scripts
 
@@ -64,16 +63,29 @@ class RedisServer:
         #: Whether the server runs scripts, as far as is known.
         self.runs_scripts = True
         self._making = Lock()
+        self._client: Any = None
+        self._failure: Exception | None = None
 
-    @cached_property
+    @property
     def client(self) -> Any:
         """The client of sync code."""
-        with self._making:  # of a cluster it connects
-            return self._client
+        if self._client is None:
+            self._make_client()
+        return self._client
 
-    @cached_property
-    def _client(self) -> Any:
-        return self._clients.make()
+    def _make_client(self) -> None:
+        known = self._failure
+        with self._making:  # of a cluster it connects
+            if self._client is not None:
+                return
+            if self._failure and self._failure is not known:  # it failed while this thread waited
+                raise own(self._failure)
+            try:
+                self._client = self._clients.make()
+            except Exception as error:
+                self._failure = own(error)
+                self._failure.__cause__ = None  # whose traceback would keep a request's frames
+                raise
 
     @property
     def is_cluster(self) -> bool:
