@@ -230,7 +230,8 @@ def test_the_nights_run_whole_what_no_run_before_a_change_has_whole():
 
 def test_the_form_for_bugs_names_every_engine():
     fields = {field.get("id"): field for field in read(GITHUB / "ISSUE_TEMPLATE/bug.yml")["body"]}
-    names = {path.stem for path in (ROOT / "dj_sessions/backends").glob("[a-z]*.py")}
+    backends = Path(dj_sessions.__file__).parent / "backends"
+    names = {path.stem for path in backends.glob("[a-z]*.py")}
     options = set(fields["engine"]["attributes"]["options"])
     assert options == names - {"base", "stored"} | {"one of my own"}
 
