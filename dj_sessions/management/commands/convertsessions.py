@@ -19,8 +19,9 @@ class Command(BaseCommand):
 
     help = (
         "Write all stored sessions as SESSION_SERIALIZER and the keys in the settings write them "
-        "now, for the engines db, cached_db and file. Exit codes: 0 done; 1 an error, or sessions "
-        "that cannot be converted; 2 an unknown option; 130 ended by Ctrl-C; 143 ended by SIGTERM."
+        "now, for the engines db, cached_db, file and redis. Exit codes: 0 done; 1 an error, or "
+        "sessions that cannot be converted; 2 an unknown option; 130 ended by Ctrl-C; 143 ended by "
+        "SIGTERM."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
