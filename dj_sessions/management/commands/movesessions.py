@@ -121,14 +121,20 @@ class _Pace:
         self._rate = rate
         #: None: as many as suit.
         self.at_once = None if rate is None else max(1, int(rate * SLICE))
-        self._done, self._started = 0, time.monotonic()
+        #: When the batch began that ``pause()`` is asked about next.
+        self._begun = time.monotonic()
 
     def pause(self, done: int) -> float:
-        """Return for how many seconds to wait, after ``done`` more."""
+        """Return for how many seconds to wait, after a batch of ``done``.
+
+        A slow batch is not made up for by faster ones: the rate holds in every second.
+        """
         if self._rate is None:
             return 0
-        self._done += done
-        return max(0, self._started + self._done / self._rate - time.monotonic())
+        now = time.monotonic()
+        pause = max(0, self._begun + done / self._rate - now)
+        self._begun = now + pause
+        return pause
 
 
 def _check(options: dict[str, Any]) -> None:
