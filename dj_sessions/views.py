@@ -29,8 +29,8 @@ class RemainingView(View):
 
     ``{"authenticated": bool, "idle": seconds or null, "absolute": seconds or null}``: ``idle`` is
     until it ends if nobody uses it, ``absolute`` until it ends in any case. A GET does not renew
-    the session. A POST, which needs a CSRF token, renews that of a visitor who is logged in; for
-    anybody else it answers as a GET does, and starts none.
+    the session. A POST, which needs a CSRF token, renews it; for a visitor who has none it answers
+    as a GET does, and starts none.
 
     The view is synchronous: who is logged in is asked of the database, so under ASGI one thread
     hop serves the whole request.
@@ -42,11 +42,11 @@ class RemainingView(View):
 
     @method_decorator(csrf_protect)
     def post(self, request: HttpRequest, **kwargs: Any) -> JsonResponse:
-        """Renew the session of a visitor who is logged in, and answer."""
+        """Renew the session, and answer."""
         session: Any = getattr(request, "session", None)
-        # A login that is kept elsewhere has a session that is empty.
-        if session is None or not _is_authenticated(request) or session.is_empty():
-            return JsonResponse(_answer(request))
+        answer = _answer(request)  # first, as to ask for the user may flush the session
+        if session is None or session.is_empty():
+            return JsonResponse(answer)
         try:
             session.save()  # here, it counts as use, and the answer is of what was saved
         except UpdateError:  # it was ended meanwhile
