@@ -467,6 +467,18 @@ def test_more_tasks_than_connections_wait_for_their_turn(kind, stored, is_in_url
     assert len({found.payload for found in asyncio.run(many())}) == 1
 
 
+@of_one_server
+def test_a_crowd_is_answered_a_hundred_at_a_time(kind, stored):
+    async def many():
+        await read(stored)  # so that they find the client of the loop at one time
+        with round_trips() as trips:
+            found = await asyncio.gather(*(storage().aread(stored) for _ in range(250)))
+        return {record.payload for record in found}, len(trips)
+
+    payloads, trips = asyncio.run(many())
+    assert (len(payloads), trips) == (1, 3)
+
+
 def test_a_command_that_was_cancelled_never_leaves_its_answer_to_the_next(kind, settings):
     settings.SESSION_CONFLICT_TIMEOUT = 60
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from contextvars import Context, copy_context
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from redis.asyncio import Redis
 
@@ -16,6 +16,9 @@ from dj_sessions.storage.redis.tracing import ShownCommands, is_watched
 Command = tuple[Any, ...]
 #: Commands, what will be their answers, and the contexts of the tasks that wait for these.
 Batch = list[tuple[Command, asyncio.Future[Any], Context]]
+
+#: Commands of a batch. Nobody has an answer before all of a batch have.
+LARGEST: Final = 100
 
 
 class Batches:
@@ -52,8 +55,9 @@ class Batches:
     def _begin_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         # Who was cancelled meanwhile wants nothing any more: so do all tasks of a loop that ends.
-        if batch := [each for each in waiting if not each[1].done()]:
-            self._begin(batch)
+        wanted = [each for each in waiting if not each[1].done()]
+        for start in range(0, len(wanted), LARGEST):
+            self._begin(wanted[start : start + LARGEST])
 
     def _begin(self, batch: Batch) -> None:
         (_, _, context), *others = batch
