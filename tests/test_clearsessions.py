@@ -15,6 +15,8 @@ from django.test import override_settings
 
 from dj_sessions.backends import db
 from dj_sessions.backends.base import SessionBase
+from dj_sessions.management.commands import clearsessions
+from dj_sessions.registry import Registry
 from tests.counters import statements
 from tests.docs.pages import docs
 from tests.subclasses.engines import memory, stored
@@ -46,6 +48,14 @@ def is_kept(store, key):
     if store.kind == "file":
         return (store.path / f"sessionid{key}").exists()
     return store.SessionStore.get_model_class().objects.filter(pk=key).exists()
+
+
+@pytest.mark.stores(name=("db-sqlite",))
+def test_a_registry_that_keeps_nothing_is_given_no_line(store, monkeypatch):
+    quiet, telling = Registry(), Registry()
+    monkeypatch.setattr(telling, "purge", lambda: "The list: 1 removed.", raising=False)
+    monkeypatch.setattr(clearsessions, "registries", [quiet, telling])
+    assert clear().splitlines() == ["Removed 0 expired sessions.", "The list: 1 removed."]
 
 
 # -- what goes and what stays

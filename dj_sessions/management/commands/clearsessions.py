@@ -61,7 +61,8 @@ class Command(BaseCommand):
                 self._clear(store, options)
             if not options["dry_run"]:
                 for registry in registries:
-                    say(self.stdout, options, registry.purge())
+                    if told := registry.purge():
+                        say(self.stdout, options, told)
         except NotImplementedError as error:
             raise CommandError(
                 f"Session engine '{conf.SESSION_ENGINE}' doesn't support clearing expired sessions."
