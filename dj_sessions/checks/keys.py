@@ -24,7 +24,8 @@ def check_key_storage(app_configs: AppConfigs, **kwargs: Any) -> Messages:
     except ImproperlyConfigured as error:
         yield Error(
             str(error),
-            hint="Set SESSION_KEY_STORAGE = ['plain'], as Django stores keys, or ['hashed'].",
+            hint="Set SESSION_KEY_STORAGE = ['plain'], as Django stores keys, or "
+            "['hashed', 'plain']: ['hashed'] alone finds no session that has a plain key.",
             id="dj_sessions.E052",
         )
         return
