@@ -75,12 +75,15 @@ def _can_list(engine: str) -> bool:
 
 
 def _check_numbers() -> Iterable[CheckMessage]:
-    for name, unit in {"SESSION_SEEN_AFTER": "seconds", "SESSION_HISTORY_DAYS": "days"}.items():
+    for name, unit, good in (
+        ("SESSION_SEEN_AFTER", "seconds", "300"),
+        ("SESSION_HISTORY_DAYS", "days", "30 for a month"),
+    ):
         value: Any = getattr(conf, name)
         if not _is_number(value) or not 0 <= value < 10**9:
             yield Error(
                 f"{name} = {value!r} is not a number of {unit} from 0 on.",
-                hint=f"Set {name} = {DEFAULTS[name]}, without quotes, or leave it out.",
+                hint=f"Set {name} = {good}, without quotes, or leave it out.",
                 id="dj_sessions.E086",
             )
 

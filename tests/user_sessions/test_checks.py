@@ -43,6 +43,12 @@ def test_a_wrong_value_is_named_with_what_to_write(check, name, values):
             assert name in message.hint
 
 
+def test_the_hint_about_the_history_keeps_one():
+    with override_settings(SESSION_HISTORY_DAYS="30"):
+        [message] = check_user_sessions(None)
+    assert message.hint.startswith("Set SESSION_HISTORY_DAYS = 30 for a month, without quotes")
+
+
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_right_value_is_accepted(name):
     assert ids() == []
