@@ -186,6 +186,15 @@ def test_a_login_page_elsewhere_gets_the_whole_address(visitor, mode, clock):
     assert target(asked)[0].startswith(f"http://testserver/{mode.name}/other/?_relogin=")
 
 
+def test_the_same_user_keeps_the_key_in_a_recent_login(visitor, mode, clock):
+    clock.move(AGE)
+    key = visitor.cookies["sessionid"].value
+    address = visitor.get(f"/{mode.name}/")["Location"]
+    visitor.post(address, {"username": "ada", "password": "secret"})
+    assert visitor.get(f"/{mode.name}/").status_code == 200
+    assert visitor.cookies["sessionid"].value == key
+
+
 @override_settings(LOGIN_URL="/bounce/")
 def test_a_login_page_that_sends_members_away_does_not_do_so_for_ever(visitor, mode, clock):
     clock.move(AGE)
