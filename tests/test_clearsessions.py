@@ -339,6 +339,30 @@ def test_an_error_says_what_had_been_done_before_it(store, monkeypatch):
     assert "2 expired sessions had been removed." in err.getvalue()
 
 
+def refuse(*arguments, **options):
+    raise ConnectionRefusedError("Nobody listens")
+
+
+IN_WORDS = "ConnectionRefusedError: Nobody listens. Start the server, or correct its address"
+
+
+@pytest.mark.stores(name=("db-sqlite",))
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_a_store_that_is_down_is_told_in_words(store, monkeypatch, options):
+    monkeypatch.setattr(store.SessionStore, "_start_purge", classmethod(refuse))
+    with pytest.raises(CommandError, match=IN_WORDS):
+        clear(*options)
+
+
+@pytest.mark.stores(name=("db-sqlite",))
+def test_so_is_one_of_which_a_list_has_asked(store, monkeypatch):
+    registry = Registry()
+    monkeypatch.setattr(registry, "purge", refuse, raising=False)
+    monkeypatch.setattr(clearsessions, "registries", [registry])
+    with pytest.raises(CommandError, match=IN_WORDS):
+        clear()
+
+
 # -- progress
 
 

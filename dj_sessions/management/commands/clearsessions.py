@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from dj_sessions.conf import conf
+from dj_sessions.management._failures import failures_in_words
 from dj_sessions.management._numbers import LARGEST_BATCH, LONGEST_SLEEP, check_number
 from dj_sessions.management._progress import progress_for, within
 from dj_sessions.management._steps import taking_steps
@@ -53,20 +54,23 @@ class Command(BaseCommand):
         _check(options)
         store = import_module(conf.SESSION_ENGINE).SessionStore
         try:
-            if not _clears_in_batches(store):
-                self._leave_it_to(store, options)
-            elif options["dry_run"]:
-                self._count(store, options)
+            if _clears_in_batches(store):
+                with failures_in_words(store):
+                    (self._count if options["dry_run"] else self._clear)(store, options)
             else:
-                self._clear(store, options)
+                self._leave_it_to(store, options)
             if not options["dry_run"]:
-                for registry in registries:
-                    if told := registry.purge():
-                        say(self.stdout, options, told)
+                self._purge_lists(store, options)
         except NotImplementedError as error:
             raise CommandError(
                 f"Session engine '{conf.SESSION_ENGINE}' doesn't support clearing expired sessions."
             ) from error
+
+    def _purge_lists(self, store: Any, options: dict[str, Any]) -> None:
+        with failures_in_words(store):
+            for registry in registries:
+                if told := registry.purge():
+                    say(self.stdout, options, told)
 
     def _leave_it_to(self, store: Any, options: dict[str, Any]) -> None:
         names = ("batch_size", "sleep", "limit", "dry_run")
