@@ -297,6 +297,11 @@ def test_what_redis_raises_is_told_by_what_it_means(error, code):
     assert problem_of(error, None).code == code
 
 
+def test_a_question_in_an_error_is_not_followed_by_a_full_stop():
+    error = redis.ConnectionError("Connection refused.\nIs the server running?\n")
+    assert problem_of(error, None).what.endswith("Connection refused. Is the server running?")
+
+
 def test_a_cache_that_keeps_nothing(databases):
     engine = {"SESSION_ENGINE": "dj_sessions.backends.cache", "SESSION_CACHE_ALIAS": "dummy"}
     with override_settings(**engine):

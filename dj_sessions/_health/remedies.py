@@ -109,4 +109,5 @@ def _root(error: BaseException) -> str:
 
 def _told(error: BaseException) -> str:
     text = " ".join(str(error).split()).rstrip(".")
-    return f"{type(error).__name__}: {text}." if text else f"{type(error).__name__}."
+    sentence = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return sentence if text.endswith("?") else f"{sentence}."
