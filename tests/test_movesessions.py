@@ -351,6 +351,14 @@ def test_it_does_not_begin_where_nothing_may_move(store, is_open):
         move()
 
 
+@on_sqlite
+def test_while_it_is_prepared_it_says_what_to_change_and_nothing_else(store):
+    saved(db)
+    refused = pytest.raises(CommandError, match=r"Change it to 'move' when each server has it\.$")
+    with engines("db", "redis", "prepare"), refused:
+        move()
+
+
 class Terminal(StringIO):
     def isatty(self):
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Final
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from dj_sessions.conf import conf, store_class
@@ -83,7 +84,7 @@ class Command(BaseCommand):
             raise CommandError("The engine FROM lists its sessions in no order. Leave out --after.")
         try:
             with failures_in_words(store):
-                self._move(carriage, options)
+                self._move_or_refuse(carriage, options)
         except NotImplementedError as error:
             raise CommandError(
                 f"The engine FROM cannot list its sessions ({error}). Each moves when it is next "
@@ -92,6 +93,12 @@ class Command(BaseCommand):
             ) from error
         say(self.stdout, options, _told(carriage.outcome, options))
         _report(carriage)
+
+    def _move_or_refuse(self, carriage: Any, options: dict[str, Any]) -> None:
+        try:
+            self._move(carriage, options)
+        except ImproperlyConfigured as error:  # it says what to do, and the checks found nothing
+            raise CommandError(str(error)) from error
 
     def _move(self, carriage: Any, options: dict[str, Any]) -> None:
         size, after, limit = options["batch_size"], options["after"], options["limit"]
