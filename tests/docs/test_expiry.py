@@ -1,6 +1,7 @@
 """The page `expiry` says what a session costs, and when it ends."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 from django.test import override_settings
@@ -65,3 +66,24 @@ def test_the_views_tell_how_long_it_lasts_and_do_not_renew(
         assert "sessionid" not in response.cookies
         assert client.get("/cart/").json() == {"items": [], "seconds left": 300}
         assert SessionStore(session.session_key).get_remaining() == Remaining(900, None)
+
+
+@pytest.mark.modes("sync")
+def test_staff_who_do_nothing_are_out_earlier(databases, mode, clock, example, no_limits):
+    staff, cart = example("expiry", "shop.staff"), example("expiry", "shop.views").cart
+    for is_staff, ends in [(True, 300), (False, 900)]:
+        with override_settings(SESSION_IDLE_AGE=900, ROOT_URLCONF=urls(cart)):
+            session = SessionStore()
+            user, request = SimpleNamespace(is_staff=is_staff), SimpleNamespace(session=session)
+            staff.end_earlier(None, request, user)
+            session["items"] = ["tea"]
+            session.save()
+            client = mode.client()
+            client.raw.cookies["sessionid"] = session.session_key
+            clock.move(ends - 10)
+            assert client.get("/cart/").json() == {"items": ["tea"], "seconds left": 10}
+            clock.move(2 * ends - 20)
+            assert client.get("/cart/").json()["items"] == ["tea"]
+            clock.move(3 * ends)
+            assert client.get("/cart/").json()["items"] == []
+            clock.move(0)
