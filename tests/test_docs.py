@@ -147,6 +147,7 @@ CHOICES = {
     "SESSION_ENGINE": lambda value: value in ENGINES,
     "DATABASE_URL": environment.database,
     "CACHE_URL": environment.cache,
+    "REDIS_PORT": str.isdecimal,
 }
 
 
