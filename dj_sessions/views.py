@@ -69,7 +69,7 @@ class HealthView(View):
     def get(self, request: HttpRequest, **kwargs: Any) -> JsonResponse:
         """Find out, or answer as a moment ago."""
         is_full = request.GET.get("full") == "1"
-        if is_full and conf.SESSION_HEALTH_FULL is not True:
+        if is_full and conf.SESSION_HEALTH_FULL != 1:  # True, and no text
             return JsonResponse({"refused": "SESSION_HEALTH_FULL is not True"}, status=403)
         answer = (probe.examine if is_full else probe.look_up).answer()
         return JsonResponse(

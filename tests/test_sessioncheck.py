@@ -416,9 +416,12 @@ def test_the_url_is_not_taken_for_somebody_who_guesses_keys(store, ask):
 
 
 @pytest.mark.stores("db", database="sqlite")
-def test_the_whole_check_is_made_where_the_site_says_so(store, ask):
-    assert ask("/session/health/?full=1").status_code == 403
-    with override_settings(SESSION_HEALTH_FULL=True):
+@pytest.mark.parametrize("said", [True, 1])
+def test_the_whole_check_is_made_where_the_site_says_so(store, ask, said):
+    for otherwise in (False, None, "True", "False"):
+        with override_settings(SESSION_HEALTH_FULL=otherwise):
+            assert ask("/session/health/?full=1").status_code == 403
+    with override_settings(SESSION_HEALTH_FULL=said):
         response = ask("/session/health/?full=1")
     assert response.status_code == 200
     assert list(response.json()["steps"]["async"]) == COMPARED
