@@ -143,7 +143,7 @@ class ComparedSession(SessionBase):
             return False
         self._baseline = Baseline(data, key, Record(record.payload))
         if save is not None:
-            await saved(mode, save)
+            await saved(mode, save, key)
         return True
 
     async def _save_over(self, mode: Mode, key: str, data: dict[str, Any]) -> None:
@@ -165,7 +165,7 @@ class ComparedSession(SessionBase):
                 if await mode(storage.replace, storage.areplace, key, record, expected):
                     self._note_saved(baseline, record, turn)
                     if save is not None:
-                        await saved(mode, save)
+                        await saved(mode, save, key)
                     break
                 attempts = attempts or Attempts()
                 await attempts.failed(mode, turn)  # before reading: what was read has changed again

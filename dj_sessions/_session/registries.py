@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any, Final, TypeAlias
 
@@ -141,8 +141,10 @@ async def before_save(
     return save
 
 
-async def saved(mode: Mode, save: Save) -> None:
+async def saved(mode: Mode, save: Save, key: str) -> None:
     """Tell of a save that was made."""
+    if save.is_renamed:  # unless the store has found that it cannot
+        save = replace(save, name=save.session._storage.names_around_save(key)[0])
     save.session._owner = save.owner
     vars(save.session).pop("_stored_owner", None)
     for registry in registries:

@@ -31,7 +31,7 @@ from dj_sessions.user_sessions import (
 )
 from dj_sessions.user_sessions.models import UserSession
 from tests import router
-from tests.contract.moments import after, before
+from tests.contract.moments import after, before, instead
 from tests.counters import statements
 from tests.stores import in_thread
 from tests.user_sessions.conftest import ONE_OF_EACH
@@ -275,6 +275,28 @@ def test_a_session_that_is_renamed_meanwhile_is_found(
     inner = store.SessionStore().get_storage()
     assert not any(inner.holds(form) for form in (key, _keys.hashed(key)))
     assert list(sessions_of(user)) == []
+
+
+@pytest.mark.stores(name="redis")
+@pytest.mark.parametrize("forms", [["hashed", "plain"], ["plain", "hashed"]])
+def test_a_session_is_found_that_the_store_has_not_renamed_after_all(
+    log_in, user, lives, store, mode, settings, forms
+):
+    """As by a cluster of which the client does not know until the first rename."""
+    settings.SESSION_KEY_STORAGE = forms[1:]
+    key = log_in(user).session_key
+    settings.SESSION_KEY_STORAGE = forms
+    session = mode.wrap(store.SessionStore(key))
+    session.set("colour", "green")
+
+    def rename(storage, name, new, record, expected):
+        return name if storage.replace(name, record, expected) else None
+
+    with instead(store.Storage, "rename", rename):
+        session.save()
+    assert len(sessions_of(user)) == 1
+    assert end_sessions(user) == 1
+    assert not lives(key)
 
 
 def test_a_session_is_ended_that_was_renamed_after_its_row_was_read(
