@@ -29,6 +29,8 @@ class MovingSession(ComparedSession):
     _found_forward: Found | None
     #: The hash of the login that another request ended while this one changed its key.
     _ended_login: Any = ABSENT
+    #: Whether the login goes on under another key, with another password than this request has.
+    _is_outdated = False
     #: Why ``delete()`` ends a session.
     _end_reason = EndReason.DELETED
 
@@ -124,6 +126,7 @@ class MovingSession(ComparedSession):
         """End the session, also where another request has changed its key."""
         key, self._ended_login = self._session_key, ABSENT
         forward, self._found_forward = self._found_forward, None
+        self._was_moved = self._is_outdated = False
         if key is None and forward is not None:
             await self._end_moved(mode, forward)
         elif key is None or self._deletes_its_own_way():
@@ -134,7 +137,6 @@ class MovingSession(ComparedSession):
                 self._end_reason = EndReason.DELETED
         else:
             await self._end_as_it_is(mode, key, baseline)
-        self._was_moved = False
 
     async def _end_as_it_is(self, mode: Mode, key: str, baseline: Baseline | None) -> None:
         if await mode(self._storage.remove, self._storage.aremove, key):
@@ -143,7 +145,9 @@ class MovingSession(ComparedSession):
         found = await self._stored_now(mode, key)
         if found is None or not found.is_forward:
             return
-        if not await mode(self._is_login_stale, self._ais_login_stale, baseline):
+        if await mode(self._is_login_stale, self._ais_login_stale, baseline):
+            self._was_flushed, self._was_moved, self._is_outdated = False, True, True
+        else:
             await self._end_moved(mode, found)
 
     @in_thread
@@ -173,7 +177,8 @@ class MovingSession(ComparedSession):
         The browser has the new key, or is about to get it, by the response of another request.
         """
         data = getattr(self, "_session_cache", {})
-        return self._found_forward is not None and data.get(USER_ID) is None
+        has_moved = self._is_outdated or self._found_forward is not None
+        return has_moved and data.get(USER_ID) is None
 
     def _deletes_its_own_way(self) -> bool:
         """Return whether a subclass overrides ``delete()``, which then ends the old key."""

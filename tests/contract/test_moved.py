@@ -493,6 +493,52 @@ def test_a_logout_that_followed_deletes_the_cookie(two, key, mode):
     assert served(mode, other, key).cookies["sessionid"]["max-age"] == 0
 
 
+@pytest.fixture
+def outdated(logged_in, ann):
+    """A request whose session Django has flushed, as another one has changed the password."""
+    changing, other = logged_in
+    request = request_of(changing)
+    request.user = ann
+    ann.set_password("new")
+    ann.save()
+    update_session_auth_hash(request, ann)
+    changing.save()
+    assert get_user(request_of(other)).is_anonymous
+    return other
+
+
+@pytest.mark.modes("sync")
+@pytest.mark.parametrize("deed", ["nothing", "write", "save"])
+def test_a_response_that_found_the_new_password_leaves_the_browser_its_login(
+    mode, outdated, key, settings, deed
+):
+    settings.SESSION_CLEAR_SITE_DATA = "*"
+    if deed != "nothing":
+        outdated["note"] = "Log in, please."
+    if deed == "save":
+        outdated.save()
+    response = served(mode, mode.wrap(outdated), key)
+    assert "sessionid" not in response.cookies
+    assert not response.has_header("Clear-Site-Data")
+
+
+@pytest.mark.modes("sync")
+def test_who_then_logs_out_logs_out(mode, outdated, key, settings):
+    settings.SESSION_CLEAR_SITE_DATA = "*"
+    outdated.flush()
+    response = served(mode, mode.wrap(outdated), key)
+    assert response.cookies["sessionid"]["max-age"] == 0
+    assert response["Clear-Site-Data"] == '"*"'
+
+
+@pytest.mark.modes("sync")
+def test_who_then_logs_in_gets_a_cookie(mode, outdated, key):
+    outdated.cycle_key()
+    outdated.update(LOGIN)
+    response = served(mode, mode.wrap(outdated), key)
+    assert response.cookies["sessionid"].value == outdated.session_key
+
+
 @pytest.mark.stores("db", "cached_db")
 @pytest.mark.parametrize("sender", [True, False], ids=["of the model", "of all models"])
 def test_receivers_see_the_old_row_end_and_requests_are_led_on(store, two, key, reopen, sender):
