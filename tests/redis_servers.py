@@ -15,8 +15,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,17 @@ def restricted() -> Service:
             *("-@scripting", "-@dangerous"),
         )
     return server
+
+
+@contextmanager
+def full(server: Service) -> Iterator[None]:
+    """The server has no memory left for anything new."""
+    with redis.Redis(port=server.port) as admin:
+        admin.config_set("maxmemory", 1)
+        try:
+            yield
+        finally:
+            admin.config_set("maxmemory", 0)
 
 
 @functools.cache

@@ -360,6 +360,23 @@ def test_without_scripts_a_connection_that_fails_is_made_anew(kind, mode, monkey
 
 
 @pytest.mark.parametrize("kind", ["no scripts"], indirect=True)
+def test_without_scripts_a_full_server_ends_sessions_as_well(kind, mode):
+    where, keys = mode.wrap(storage()), [secrets.token_hex(16) for _ in range(3)]
+    for key in keys:
+        where.insert(key, record("old"))
+    forward = forwards.make(keys[0], keys[1])
+    where.move(keys[0], None, forward)
+    with redis_servers.full(redis_servers.restricted()):
+        with pytest.raises(redis.exceptions.OutOfMemoryError):
+            where.replace(keys[1], record("new"), None)
+        assert where.remove(keys[1])
+        assert not where.remove(keys[1])
+        assert not where.remove(keys[0])
+        assert not where.remove(keys[2], Record("other"))
+    assert [where.read(key) for key in keys] == [Record(None, forward=forward), None, Record("old")]
+
+
+@pytest.mark.parametrize("kind", ["no scripts"], indirect=True)
 def test_without_scripts_a_server_that_falls_silent_is_not_asked_for_good(kind, mode):
     where, key = mode.wrap(storage()), secrets.token_hex(16)
     where.insert(key, record("old"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-
 import pytest
 import redis
 
@@ -34,17 +32,6 @@ def test_no_span_has_a_key_or_a_value(store, mode, traces, settings, form):
     assert [secret for secret in secrets if secret in traces.text] == []
 
 
-@contextmanager
-def full(server):
-    """Redis has no memory left for anything new."""
-    with redis.Redis(port=server.port) as admin:
-        admin.config_set("maxmemory", 1)
-        try:
-            yield
-        finally:
-            admin.config_set("maxmemory", 0)
-
-
 @pytest.mark.stores("redis", "cache", cache=(None, "redis"))
 def test_nor_has_an_error_of_a_redis_that_runs_no_scripts(store, mode, traces, settings):
     server = redis_servers.needed(redis_servers.restricted)
@@ -55,7 +42,7 @@ def test_nor_has_an_error_of_a_redis_that_runs_no_scripts(store, mode, traces, s
     session = mode.wrap(store.SessionStore(key))
     session.set("colour", "crimson")
     traces.clear()
-    with full(server), pytest.raises(redis.exceptions.OutOfMemoryError) as refused:
+    with redis_servers.full(server), pytest.raises(redis.exceptions.OutOfMemoryError) as refused:
         session.save()
     assert names(traces.clients)["SET"] == 1
     assert (key in traces.text, key in str(refused.value)) == (False, False)

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any, Final, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
-from redis.exceptions import NoScriptError, ResponseError, WatchError
+from redis.exceptions import NoScriptError, OutOfMemoryError, ResponseError, WatchError
 
 from dj_sessions.storage.caches.redis_steps import keep_commands_out_of_errors
 from dj_sessions.storage.redis import configuration
@@ -192,6 +192,10 @@ class RedisServer:
                 raise answer
             self._note_refusal(answer)
         answer = yield step
+        if isinstance(answer, OutOfMemoryError) and step.ends_any:
+            # A server that is full refuses all that would wait for EXEC, and takes this alone. Nor
+            # does it take a forward that might stand there since the step has looked.
+            answer = yield "DEL", step.name
         if isinstance(answer, ResponseError):
             raise answer
         return bool(answer)

@@ -57,6 +57,11 @@ class Step(NamedTuple):
         """The names that the entry has before and after."""
         return (self.name,) if self.new is None else (self.name, self.new)
 
+    @property
+    def ends_any(self) -> bool:
+        """Whether any session is to be removed."""
+        return not self.lifetime and self.expected is None and self.new is None
+
     def script(self) -> tuple[Any, ...]:
         """Return the command that runs the script, which the server has."""
         return "EVALSHA", DIGEST, *self._arguments()
