@@ -13,6 +13,7 @@ import socketserver
 import threading
 import time
 import warnings
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import timedelta
@@ -778,6 +779,41 @@ def test_threads_that_wait_for_a_cluster_that_is_down_are_told_together(monkeypa
         with pytest.raises(redis.exceptions.RedisClusterException):
             SessionStore("k" * 32).load()  # tried anew, as nobody else does
         assert len(tried) > 1
+
+
+class Untold(Exception):
+    """What cannot be copied, as it takes other arguments than it keeps."""
+
+    def __init__(self, code, place):
+        super().__init__(f"{code} at {place}")
+
+
+class Local:
+    """What a request has in a variable."""
+
+
+def make_nothing():
+    """A function of the site's that makes no client."""
+
+
+def test_an_error_of_a_function_of_the_site_s_is_told_as_it_is_and_not_kept(monkeypatch):
+    seen = []
+
+    def fail():
+        local = Local()
+        seen.append(weakref.ref(local))
+        raise Untold(3, "the vault") from LookupError("no password")
+
+    monkeypatch.setattr(f"{__name__}.make_nothing", fail)
+    names = dict.fromkeys(("CLIENT", "ASYNC_CLIENT"), f"{__name__}.make_nothing")
+    with override_settings(SESSION_REDIS=names):
+        for _ in range(2):
+            with pytest.raises(Untold) as raised:
+                SessionStore("k" * 32).load()
+            assert isinstance(raised.value.__cause__, LookupError)
+            del raised
+    gc.collect()
+    assert [local() for local in seen] == [None, None]
 
 
 def test_settings_that_name_no_server_are_refused_with_what_to_write():

@@ -83,8 +83,7 @@ class RedisServer:
             try:
                 self._client = self._clients.make()
             except Exception as error:
-                self._failure = own(error)
-                self._failure.__cause__ = None  # whose traceback would keep a request's frames
+                self._failure = _without_frames(error)
                 raise
 
     @property
@@ -256,3 +255,15 @@ class RedisServer:
                     return True
         except TimeoutError as error:
             raise late(self._limit) from error
+
+
+def _without_frames(error: Exception) -> Exception | None:
+    """Return a copy of an error, whose traceback would keep the frames of a request; None: never.
+
+    Without one, whoever waits tries for himself.
+    """
+    copied = own(error)
+    if copied is error:
+        return None
+    copied.__cause__ = None
+    return copied
