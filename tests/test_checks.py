@@ -392,7 +392,10 @@ WRONG = [
     ),
     *(
         ("E075", redis(CLUSTER=["cache:6379"], OPTIONS=wrong), REDIS)
-        for wrong in ({"db": 3}, {"read_from_replicas": True}, {"load_balancing_strategy": 1})
+        for wrong in (
+            *({"db": 3}, {"db": 0}),
+            *({"read_from_replicas": True}, {"load_balancing_strategy": 1}),
+        )
     ),
     *(
         ("E075", redis(SENTINEL=SENTINEL | {"OPTIONS": wrong}), REDIS)

@@ -22,7 +22,7 @@ RESERVED: Final = {
     **dict.fromkeys(("retry", "retry_on_error", "retry_on_timeout"), "Write 'retries': 2"),
     **dict.fromkeys(("startup_nodes", "url"), "The address says it"),
 }
-#: Those of a cluster that may at most have a value that counts as false.
+#: Those of a cluster that may at most have a value that counts as false; "db" not even that.
 RESERVED_OF_CLUSTER: Final = {
     "db": "A cluster has no databases but 0",
     **dict.fromkeys(("read_from_replicas", "load_balancing_strategy"), "Replicas may be behind"),
@@ -226,7 +226,7 @@ def _in_options(options: Any, where: str = "['OPTIONS']") -> Iterator[Problem]:
 
 def _in_options_of_cluster(options: Mapping[str, Any]) -> Iterator[Problem]:
     for name, why in RESERVED_OF_CLUSTER.items():
-        if options.get(name):
+        if options.get(name) or (name == "db" and name in options):
             what = f"SESSION_REDIS['OPTIONS'][{name!r}] cannot be set for a CLUSTER"
             yield _wrong_option(what, f" {why}.")
 
