@@ -184,6 +184,10 @@ def test_many_are_ended_when_it_is_confirmed_and_not_before(user, boss, store):
         said(*everyone)
     with pytest.raises(CommandError, match="Nothing was ended"):
         said(*everyone, answer="no")
+    interrupted = mock.patch("builtins.input", side_effect=KeyboardInterrupt)
+    with interrupted, pytest.raises(CommandError, match="Nothing was ended") as refusal:
+        said(*everyone)
+    assert refusal.value.returncode == 130
     assert all(is_stored(store, row) for row in rows)
     assert said(*everyone, answer="yes") == "Ended 2 sessions.\n"
     assert [is_stored(store, row) for row in rows] == [False, False, True]

@@ -126,6 +126,8 @@ class Command(BaseCommand):
             answer = input()
         except EOFError as error:
             raise CommandError("Nobody is there to confirm it: add --no-input.") from error
+        except KeyboardInterrupt as interruption:
+            raise CommandError("Nothing was ended.", returncode=130) from interruption
         if answer.strip() != "yes":
             raise CommandError("Nothing was ended.")
 
