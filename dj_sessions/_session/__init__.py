@@ -12,7 +12,7 @@ A session is one class upon the other, each in a module of its own:
 - ``candidates``: which of several keys is its own
 - ``session``: its key, its payload, how it is loaded, its life
 - ``compared``: how it is saved and merged
-- ``moving``: how its key changes, and how it ends, beside other requests
+- ``key_changes``: how its key changes, and how it ends, beside other requests
 
 ``backends/stored.py`` completes it with a storage.
 """

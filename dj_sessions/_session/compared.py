@@ -1,4 +1,4 @@
-"""Sessions that are saved, moved and ended by comparison with what was loaded."""
+"""Sessions that are saved, and merged, by comparison with what was loaded."""
 
 from __future__ import annotations
 

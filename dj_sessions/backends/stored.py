@@ -23,10 +23,10 @@ from dj_sessions._session.blocks import is_block
 from dj_sessions._session.conversion import Conversion
 from dj_sessions._session.counting import count_save
 from dj_sessions._session.inventory import Inventory, inventory
+from dj_sessions._session.key_changes import KeyChangingSession
 from dj_sessions._session.limits import USER_ID
 from dj_sessions._session.merge import ABSENT
 from dj_sessions._session.modes import Mode
-from dj_sessions._session.moving import MovingSession
 from dj_sessions._session.registries import registries
 from dj_sessions._session.session import SessionBase
 from dj_sessions._session.twins import in_thread, operation
@@ -46,7 +46,7 @@ __all__ = ["ABSENT", "Record", "Storage", "StoredSession"]
 CREATE_ATTEMPTS: Final = 4
 
 
-class StoredSession(ByName, MovingSession):
+class StoredSession(ByName, KeyChangingSession):
     """A session that a storage keeps: the lifecycle that Django documents."""
 
     #: Whether the key is a form of it already.

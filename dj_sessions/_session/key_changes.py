@@ -23,7 +23,7 @@ from dj_sessions.storage import Record
 LOGIN_HASH: Final = LOGIN[2]
 
 
-class MovingSession(ComparedSession):
+class KeyChangingSession(ComparedSession):
     """A session that leaves a forward under its old key, and follows those of other requests."""
 
     _found_forward: Found | None
