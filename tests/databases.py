@@ -1,4 +1,4 @@
-"""The test databases: one alone is open, and they are emptied."""
+"""The test databases: one alone is open, they are emptied, and what they say of a deadlock."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from unittest import mock
 
 from django.apps import apps
-from django.db import connections, transaction
+from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 WRITTEN_BY_MIGRATE = {"django_content_type", "auth_permission"}
@@ -57,3 +57,17 @@ def _written_tables(connection: Any) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(questions))
         return [table for (table,) in cursor.fetchall()]
+
+
+def deadlock(alias: str) -> OperationalError:
+    """Return the error of a deadlock, as Django wraps that of each driver."""
+    if alias == "mariadb":
+        return OperationalError(1213, "Deadlock found when trying to get lock")
+    error = OperationalError("deadlock detected")
+    cause: Any = Exception()
+    if alias == "postgres":
+        cause.sqlstate = "40P01"
+    else:
+        cause.sqlite_errorname = "SQLITE_BUSY"
+    error.__cause__ = cause
+    return error

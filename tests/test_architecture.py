@@ -110,10 +110,10 @@ ROOMS = {
         *("_health*", "_statistics*", "management*"),
     ),
     "apps": ("_alias", "_translations", "checks*", "conf", "security_log", "_metrics.switch"),
-    # An app of its own: public names, and what the public id of a key is.
+    # An app of its own: public names, what the public id of a key is, and which errors may pass.
     "user_sessions*": (
         *("_keys", "conf", "exceptions", "management*", "privacy", "registry", "signals"),
-        "user_sessions*",
+        *("storage.rows.errors", "user_sessions*"),
     ),
 }
 ENGINES = ("db", "cache", "cached_db", "file", "redis", "signed_cookies")

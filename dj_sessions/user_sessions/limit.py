@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 
 from dj_sessions.registry import note_owner
 from dj_sessions.signals import EndReason, session_refused
+from dj_sessions.storage.rows.errors import may_pass
 from dj_sessions.user_sessions import ending, listing, table, writing
 from dj_sessions.user_sessions.conf import conf
 from dj_sessions.user_sessions.entries import Entry
@@ -22,9 +23,10 @@ from dj_sessions.user_sessions.relogin import AUTHENTICATED_AT
 #: What a login writes into the session.
 LOGIN: Final = (SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY, AUTHENTICATED_AT)
 
-#: How often a login is tried again that a deadlock has undone, and for how many seconds.
+#: How often a login is tried again that a deadlock has undone, and for how many seconds: PostgreSQL
+#: looks for one when it has waited for a second.
 MORE_ATTEMPTS: Final = 4
-LONGEST_DEADLOCK: Final = 1.0
+LONGEST_DEADLOCK: Final = 3.0
 
 
 def is_set() -> bool:
@@ -62,9 +64,10 @@ def _enter_in_turn(entry: Entry, *, is_entered: bool) -> list[Any]:
     for _ in range(MORE_ATTEMPTS):
         try:
             return _enter_once(entry, is_entered=is_entered)
-        except OperationalError:
+        except OperationalError as error:
             # A transaction around it is undone as well. What took long is no deadlock.
-            if writing.is_inside() or monotonic() - begun > LONGEST_DEADLOCK:
+            took_long = monotonic() - begun > LONGEST_DEADLOCK
+            if writing.is_inside() or took_long or not may_pass(error):
                 raise
     return _enter_once(entry, is_entered=is_entered)
 

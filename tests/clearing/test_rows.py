@@ -15,6 +15,7 @@ from django.utils import timezone
 from dj_sessions.storage import clearing as batches
 from dj_sessions.storage.rows import clearing, windows
 from tests.counters import statements
+from tests.databases import deadlock
 from tests.stores import in_thread
 
 pytestmark = pytest.mark.stores("db")
@@ -198,19 +199,6 @@ def test_a_batch_that_others_make_fail_is_tried_again_and_not_for_ever(
             with pytest.raises(OperationalError):
                 purge(store)
     assert model.objects.count() == (3 if failures == clearing.ATTEMPTS else 0)
-
-
-def deadlock(database):
-    """The error of a deadlock, as Django wraps that of each driver."""
-    if database == "mariadb":
-        return OperationalError(1213, "Deadlock found when trying to get lock")
-    error = OperationalError("deadlock detected")
-    error.__cause__ = Exception()
-    if database == "postgres":
-        error.__cause__.sqlstate = "40P01"
-    else:
-        error.__cause__.sqlite_errorname = "SQLITE_BUSY"
-    return error
 
 
 @pytest.mark.stores("db", database="sqlite")

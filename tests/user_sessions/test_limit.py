@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from contextlib import nullcontext
 from unittest import mock
@@ -18,6 +19,7 @@ from dj_sessions.signals import EndReason, session_ended, session_refused
 from dj_sessions.user_sessions import SessionLimitReached, limit, sessions_of
 from dj_sessions.user_sessions.models import UserSession
 from tests import router
+from tests.databases import deadlock
 from tests.user_sessions.rows import login_of
 
 LISTED = pytest.mark.stores(name=("db-sqlite", "db-postgres", "redis"))
@@ -236,7 +238,7 @@ def test_who_is_refused_keeps_what_the_session_had(mode, user, store):
 @pytest.mark.stores(name=("db-postgres", "redis"))
 @pytest.mark.parametrize("times", [1, 4, 5])
 def test_a_login_that_a_deadlock_undoes_is_tried_again(user, store, times):
-    surplus, left = limit._surplus, [OperationalError("deadlock detected")] * times
+    surplus, left = limit._surplus, [deadlock("postgres") for _ in range(times)]
 
     def undone(*args):
         if left:
@@ -253,10 +255,33 @@ def test_a_login_that_a_deadlock_undoes_is_tried_again(user, store, times):
 
 @pytest.mark.modes("sync")
 @pytest.mark.stores(name="db-postgres")
+@pytest.mark.parametrize(
+    ("error", "seconds", "tries"),
+    [
+        (deadlock("postgres"), 1.0, 4),  # which PostgreSQL waits before it looks for a deadlock
+        (deadlock("postgres"), 50.0, 1),
+        (OperationalError("disk I/O error"), 0.0, 1),
+    ],
+)
+def test_a_login_is_tried_again_for_a_deadlock_alone(user, store, error, seconds, tries):
+    failing, clock = mock.Mock(side_effect=error), itertools.count(step=seconds).__next__
+    session = store.SessionStore()
+    session.update(login_of(user))
+    with (
+        mock.patch.object(limit, "_surplus", failing),
+        mock.patch.object(limit, "monotonic", clock),
+        pytest.raises(OperationalError),
+    ):
+        session.save()
+    assert failing.call_count == tries
+
+
+@pytest.mark.modes("sync")
+@pytest.mark.stores(name="db-postgres")
 def test_a_login_is_not_tried_again_in_a_transaction_that_is_undone(user, store):
     session = store.SessionStore()
     session.update(login_of(user))
-    undone = mock.Mock(side_effect=OperationalError("deadlock detected"))
+    undone = mock.Mock(side_effect=deadlock("postgres"))
     failing = mock.patch.object(limit, "_surplus", undone)
     with failing, pytest.raises(OperationalError), transaction.atomic(store.database):
         session.save()
