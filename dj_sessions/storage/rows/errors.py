@@ -49,7 +49,7 @@ def is_held(error: DatabaseError) -> bool:
     return error.args[:1] == (_LOCK_WAIT_TIMEOUT,)
 
 
-def unless_taken(write: Callable[[], T], is_taken: Callable[[], bool]) -> T | None:
+def unless_taken(write: Callable[[], T], is_taken: Callable[[], bool], tries: int = 2) -> T | None:
     """Return what ``write`` returns, None where its key is taken.
 
     Raises IntegrityError where the database refuses the row for something else. A key that was
@@ -60,9 +60,6 @@ def unless_taken(write: Callable[[], T], is_taken: Callable[[], bool]) -> T | No
     except IntegrityError:
         if is_taken():
             return None
-    try:
-        return write()
-    except IntegrityError:
-        if is_taken():
-            return None
-        raise
+        if tries == 1:
+            raise
+    return unless_taken(write, is_taken, tries - 1)
