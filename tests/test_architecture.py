@@ -113,7 +113,7 @@ ROOMS = {
     # An app of its own: public names, what the public id of a key is, and which errors may pass.
     "user_sessions*": (
         *("_keys", "conf", "exceptions", "management*", "privacy", "registry", "signals"),
-        *("storage.rows.errors", "user_sessions*"),
+        *("checks", "storage.rows.errors", "user_sessions*"),
     ),
 }
 ENGINES = ("db", "cache", "cached_db", "file", "redis", "signed_cookies")

@@ -14,17 +14,16 @@ class UserSessionsConfig(AppConfig):
 
     def ready(self) -> None:
         from django.contrib.auth.signals import user_logged_in
-        from django.core.checks import Tags
         from django.core.checks import register as register_check
 
+        from dj_sessions.checks import ON_DEMAND_TAGS, TAG
         from dj_sessions.registry import register
         from dj_sessions.user_sessions import automatic, checks, limit, relogin
         from dj_sessions.user_sessions.registry import registry
 
         register(registry)
-        register_check(checks.check_user_sessions, "dj_sessions")
-        # The last tag has sessioncheck run it, too.
-        register_check(checks.check_table, Tags.database, "dj_sessions_store", deploy=True)
+        register_check(checks.check_user_sessions, TAG)
+        register_check(checks.check_table, *ON_DEMAND_TAGS, deploy=True)
         automatic.connect()
         user_logged_in.connect(limit.refuse_in_login)
         user_logged_in.connect(relogin.note_login)
