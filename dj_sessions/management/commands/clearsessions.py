@@ -10,7 +10,14 @@ from django.utils import timezone
 
 from dj_sessions.conf import conf
 from dj_sessions.management._failures import failures_in_words
-from dj_sessions.management._numbers import LARGEST_BATCH, LONGEST_SLEEP, check_number
+from dj_sessions.management._numbers import (
+    BATCH,
+    BOUNDS,
+    add_batch_size,
+    add_limit,
+    add_sleep,
+    check_batches,
+)
 from dj_sessions.management._progress import progress_for, within
 from dj_sessions.management._steps import taking_steps
 from dj_sessions.management._words import say, sessions
@@ -28,30 +35,18 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options; all of them are for stores that clear in batches."""
-        parser.add_argument(
-            "--batch-size",
-            type=int,
-            metavar="N",
-            help=f"remove N sessions at a time, 1 to {LARGEST_BATCH} (default: begin with 500; on "
-            "a database, then adapt to its speed)",
-        )
-        parser.add_argument(
-            "--sleep",
-            type=float,
-            metavar="SECONDS",
-            help=f"wait between two batches, 0 to {LONGEST_SLEEP} (default: 0; on SQLite, long "
-            "enough for waiting saves)",
-        )
-        parser.add_argument(
-            "--limit", type=int, metavar="N", help="remove at most N sessions (default: all)"
-        )
+        adapts = f"begin with {BATCH}; on a database, then adapt to its speed"
+        add_batch_size(parser, "remove", None, adapts)
+        waits = "0; on SQLite, long enough for waiting saves"
+        add_sleep(parser, default=None, otherwise=waits)
+        add_limit(parser, "remove")
         parser.add_argument(
             "--dry-run", action="store_true", help="say how many would be removed, remove none"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Clear, and say what was done; raises CommandError where the store cannot."""
-        _check(options)
+        check_batches(options, optional=BOUNDS)
         store = import_module(conf.SESSION_ENGINE).SessionStore
         try:
             if _clears_in_batches(store):
@@ -123,16 +118,6 @@ class Command(BaseCommand):
                 if batch.more:
                     interruption.sleep(_first_of(options["sleep"], batch.pause))
         say(self.stdout, options, _outcome(removed, options["limit"]))
-
-
-def _check(options: dict[str, Any]) -> None:
-    """Raise CommandError for a number that makes no sense, from whoever it comes."""
-    if options["batch_size"] is not None:
-        check_number("--batch-size", options["batch_size"], 1, LARGEST_BATCH)
-    if options["sleep"] is not None:
-        check_number("--sleep", options["sleep"], 0, LONGEST_SLEEP, whole=False)
-    if options["limit"] is not None:
-        check_number("--limit", options["limit"], 1)
 
 
 def _clears_in_batches(store: type) -> bool:

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from dj_sessions.conf import conf, store_class
 from dj_sessions.management._failures import failures_in_words
-from dj_sessions.management._numbers import LARGEST_BATCH, LONGEST_SLEEP, check_number
+from dj_sessions.management._numbers import add_batch_size, add_sleep, check_batches
 from dj_sessions.management._progress import progress_for
 from dj_sessions.management._steps import taking_steps
 from dj_sessions.management._words import left_behind, say, sessions
@@ -26,28 +26,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
-        parser.add_argument(
-            "--batch-size",
-            type=int,
-            default=500,
-            metavar="N",
-            help=f"read N sessions at a time, 1 to {LARGEST_BATCH} (default: 500)",
-        )
-        parser.add_argument(
-            "--sleep",
-            type=float,
-            default=0,
-            metavar="SECONDS",
-            help=f"wait between two batches, 0 to {LONGEST_SLEEP} (default: 0)",
-        )
+        add_batch_size(parser, "read")
+        add_sleep(parser)
         parser.add_argument(
             "--dry-run", action="store_true", help="say what would be converted, convert nothing"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Convert, and say what was done; raises CommandError for what cannot be converted."""
-        check_number("--batch-size", options["batch_size"], 1, LARGEST_BATCH)
-        check_number("--sleep", options["sleep"], 0, LONGEST_SLEEP, whole=False)
+        check_batches(options)
         store = store_class()
         if not hasattr(store, "_start_conversion"):
             raise _cannot_convert()

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from dj_sessions.conf import conf, store_class
 from dj_sessions.management._failures import failures_in_words
-from dj_sessions.management._numbers import LARGEST_BATCH, check_number
+from dj_sessions.management._numbers import add_batch_size, add_limit, check_batches, check_number
 from dj_sessions.management._progress import progress_for, within
 from dj_sessions.management._steps import taking_steps
 from dj_sessions.management._words import again, left_behind, say, sessions
@@ -43,22 +43,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
-        parser.add_argument(
-            "--batch-size",
-            type=int,
-            default=500,
-            metavar="N",
-            help=f"list N sessions at a time, 1 to {LARGEST_BATCH} (default: 500)",
-        )
+        add_batch_size(parser, "list")
         parser.add_argument(
             "--rate",
             type=float,
             metavar="N",
             help="look at no more than N sessions in a second (default: as many as it can)",
         )
-        parser.add_argument(
-            "--limit", type=int, metavar="N", help="move at most N sessions (default: all)"
-        )
+        add_limit(parser, "move")
         parser.add_argument(
             "--after",
             default="",
@@ -145,11 +137,9 @@ class _Pace:
 
 
 def _check(options: dict[str, Any]) -> None:
-    check_number("--batch-size", options["batch_size"], 1, LARGEST_BATCH)
+    check_batches(options)
     if options["rate"] is not None:
         check_number("--rate", options["rate"], 0.01, whole=False)
-    if options["limit"] is not None:
-        check_number("--limit", options["limit"], 1)
 
 
 def _told(outcome: Any, options: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from dj_sessions.conf import conf, store_class
 from dj_sessions.management._failures import failures_in_words
-from dj_sessions.management._numbers import LARGEST_BATCH, LONGEST_SLEEP, check_number
+from dj_sessions.management._numbers import add_batch_size, add_sleep, check_batches
 from dj_sessions.management._progress import progress_for
 from dj_sessions.management._steps import taking_steps
 from dj_sessions.management._words import again, sessions
@@ -52,15 +52,12 @@ class Command(BaseCommand):
         add("--no-input", action="store_true", help="end many without asking")
         text = "have --index begin behind NAME, which may be the beginning of a stored name"
         add("--after", default="", metavar="NAME", help=text)
-        text = f"take N sessions at a time, 1 to {LARGEST_BATCH} (default: 500)"
-        add("--batch-size", type=int, default=500, metavar="N", help=text)
-        text = f"wait between two batches, or two ends, 0 to {LONGEST_SLEEP} (default: 0)"
-        add("--sleep", type=float, default=0, metavar="SECONDS", help=text)
+        add_batch_size(parser, "take")
+        add_sleep(parser, "two batches, or two ends")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do what the options say; raises CommandError for what cannot be done."""
-        check_number("--batch-size", options["batch_size"], 1, LARGEST_BATCH)
-        check_number("--sleep", options["sleep"], 0, LONGEST_SLEEP, whole=False)
+        check_batches(options)
         if options["ended"] and (options["end"] or options["index"] or options["export"]):
             raise CommandError("--ended shows what has ended: it goes with no other deed.")
         if options["index"] and _selection.is_narrowed(options):
