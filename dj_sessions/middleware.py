@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from importlib import import_module
@@ -15,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django.utils.deprecation import MiddlewareMixin
 
-from dj_sessions._http import candidates, cookies, headers, passive
+from dj_sessions._http import candidates, cookies, headers, passive, saving
 from dj_sessions._http.asking import (
     came_late,
     has_logged_out,
@@ -42,8 +41,6 @@ __all__ = [
     "State",
     "UpdateError",
 ]
-
-logger = logging.getLogger("django.contrib.sessions")
 
 #: The status of an object without one, as in tests. Nothing is saved, as after an error.
 UNANSWERED: Final = 500
@@ -199,19 +196,21 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
         if decision.save:
             # Saving must not create what was not there: loading tells whether it is.
             was_empty = session.is_empty()
-            await self._lasts_until_close(mode, session)
+            await saving.lasts_until_close(mode, session)
             if session.is_empty() != was_empty:
                 decision = self._decide(request, response)
         if came_late(session):
             decision = replace(decision, save=False, set_cookie=False)
         if decision.save:
-            saved = await self._save(mode, session)
+            saved = await saving.save(mode, session)
             is_over = saved is None and self._has_cookie(request) and not has_moved(session)
             if not saved:
                 decision = replace(decision, set_cookie=False, delete_cookie=is_over)
         # The request that has moved the session brings the cookie, and nobody else learns the key.
         if decision.set_cookie and not has_moved(session):
-            await self._set_cookie(mode, request, response, session)
+            age = await saving.cookie_age(mode, session)
+            name, attributes = self.cookie_name(request), self.cookie_attributes(request)
+            cookies.write(response, name, session.session_key, attributes, age)
         return decision
 
     def _announce(
@@ -250,47 +249,6 @@ class SessionMiddleware(Twinned, DjangoSessionMiddleware):
 
     def _has_cookie(self, request: HttpRequest) -> bool:
         return self.cookie_name(request) in request.COOKIES
-
-    async def _save(self, mode: Mode, session: Any) -> bool | None:
-        """Save the session; return whether it was saved, None if there is none to renew."""
-        if limited := is_limited(session):
-            session._only_renews = not session.modified and session._is_renewal_due()
-        try:
-            session.save() if mode is in_sync else await session.asave()
-        except UpdateError as error:
-            if not session.modified:
-                return None
-            raise SessionInterrupted(
-                "The request's session was deleted before the request completed. The user may "
-                "have logged out in a concurrent request, for example."
-            ) from error
-        except Exception as error:
-            if session.modified or not limited:
-                raise
-            # The page needs no renewal, and the next request tries again.
-            logger.warning("A session could not be renewed: %s", type(error).__name__)
-            return False
-        finally:
-            if limited:  # the body of the response may go on and save
-                session._only_renews = False
-        return True
-
-    async def _set_cookie(
-        self, mode: Mode, request: HttpRequest, response: HttpResponse, session: Any
-    ) -> None:
-        if await self._lasts_until_close(mode, session):
-            age = None
-        else:
-            age = session.get_expiry_age() if mode is in_sync else await session.aget_expiry_age()
-            if is_limited(session):
-                age = session._limited_age(age)
-        name, attributes = self.cookie_name(request), self.cookie_attributes(request)
-        cookies.write(response, name, session.session_key, attributes, age)
-
-    async def _lasts_until_close(self, mode: Mode, session: Any) -> bool:
-        if mode is in_sync:
-            return bool(session.get_expire_at_browser_close())
-        return bool(await session.aget_expire_at_browser_close())
 
 
 def _is_at_home_in_the_loop(session: Any) -> bool:

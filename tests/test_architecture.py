@@ -72,7 +72,7 @@ ROOMS = {
     "_metrics.opentelemetry": ("", "_metrics.expected", "_metrics.instruments"),
     "_metrics.switch": ("_codec.payloads", "conf", "signals", *RECORDED),
     "testing": ("storage", "_keys"),
-    "_http*": ("conf", "_keys", "_http*"),
+    "_http*": ("conf", "exceptions", "_keys", "_session.modes", "_http*"),
     "registry": ("_session.modes", "_session.registries"),
     "security_log": (
         *("conf", "privacy", "signals", "registry", "_keys"),
