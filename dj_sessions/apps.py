@@ -10,8 +10,9 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from dj_sessions import _alias
+from dj_sessions._defaults import fill_in_defaults
 from dj_sessions._translations import gettext_lazy as _
-from dj_sessions.conf import conf, fill_in_defaults, store_class
+from dj_sessions.conf import conf, store_class
 
 
 class SessionsConfig(AppConfig):

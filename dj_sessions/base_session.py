@@ -12,9 +12,9 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from dj_sessions._codec import forwards
-from dj_sessions._keys import FORMS, is_hashed, public_id, shorten
+from dj_sessions._key_forms import names_of
+from dj_sessions._keys import is_hashed, public_id, shorten
 from dj_sessions._translations import gettext_lazy as _
-from dj_sessions.conf import key_forms
 
 __all__ = ["AbstractBaseSession", "BaseSessionManager"]
 
@@ -33,11 +33,6 @@ def without_forwards(rows: models.QuerySet[_T]) -> models.QuerySet[_T]:
         session_data__startswith=forwards.MARK,
     )
     return rows.filter(~needed)
-
-
-def _names(session_key: str) -> list[str]:
-    """Return the forms of a key under which its session may be stored, the one to write first."""
-    return list(dict.fromkeys(FORMS[form](session_key) for form in key_forms()))
 
 
 class BaseSessionManager(DjangoBaseSessionManager[_T]):
@@ -59,7 +54,7 @@ class BaseSessionManager(DjangoBaseSessionManager[_T]):
         It finds the row in whichever form ``SESSION_KEY_STORAGE`` has keys stored. That form itself
         is no key, and finds none.
         """
-        names = [] if is_hashed(session_key) else _names(session_key)
+        names = () if is_hashed(session_key) else names_of(session_key)
         return self.get_queryset().filter(session_key__in=names)
 
     def encode(self, session_dict: dict[str, Any]) -> str:
@@ -70,7 +65,7 @@ class BaseSessionManager(DjangoBaseSessionManager[_T]):
 
     def save(self, session_key: str, session_dict: dict[str, Any], expire_date: datetime) -> _T:
         """Store ``session_dict`` under the key, or remove the row if it is empty."""
-        name, *others = _names(session_key)
+        name, *others = dict.fromkeys(names_of(session_key))
         session = self.model(name, self.encode(session_dict), expire_date)
         if session_dict:
             session.save()

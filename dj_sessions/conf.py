@@ -7,34 +7,17 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
-from itertools import permutations
 from operator import attrgetter
 from typing import Any, Final, Literal
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 
-from dj_sessions._defaults import DEFAULTS
-from dj_sessions._keys import FORMS
-
-_PLAIN: Final = (["plain"], ("plain",))
-_KEY_FORMS: Final = (*permutations(FORMS, 1), *permutations(FORMS, 2))
+from dj_sessions._defaults import ours as _ours
 
 
 def store_class() -> Any:
     """Return the class that keeps the sessions; raises what importing its module raises."""
     return import_module(conf.SESSION_ENGINE).SessionStore
-
-
-def fill_in_defaults() -> None:
-    """Set what the site leaves out: to look for it in vain takes ten times as long."""
-    for name, value in DEFAULTS.items():
-        if not hasattr(settings, name):
-            setattr(settings, name, value)
-
-
-def _ours(name: str) -> Any:
-    return getattr(settings, name, DEFAULTS[name])
 
 
 _LIMITS: Final = (
@@ -54,32 +37,6 @@ def has_limits() -> bool:
         return _limits_in(settings) != _NO_LIMITS
     except AttributeError:  # the app is not installed, and has filled in nothing
         return tuple(map(_ours, _LIMITS)) != _NO_LIMITS
-
-
-_key_storage_in: Final = attrgetter("SESSION_KEY_STORAGE")
-
-
-def has_plain_keys() -> bool:
-    """Return whether keys are stored as they are, and looked up in no other form."""
-    try:
-        return _key_storage_in(settings) in _PLAIN
-    except AttributeError:
-        return True
-
-
-def key_forms() -> tuple[str, ...]:
-    """Return the forms in which keys are stored, the one to write first.
-
-    Raises ImproperlyConfigured if SESSION_KEY_STORAGE names none, or one that there is not.
-    """
-    found = conf.SESSION_KEY_STORAGE
-    forms = tuple(found) if isinstance(found, list | tuple) else ()
-    if forms not in _KEY_FORMS:
-        raise ImproperlyConfigured(
-            f"SESSION_KEY_STORAGE = {found!r} is not a list of forms. Name 'plain', 'hashed' or "
-            'both, each once: ["hashed", "plain"] stores hashes of keys, and finds plain keys too.'
-        )
-    return forms
 
 
 class SessionSettings:

@@ -12,8 +12,8 @@ from django.conf import settings
 from django.core.cache import caches
 from django.db import connections
 
+from dj_sessions._key_forms import key_forms
 from dj_sessions._keys import FORMS
-from dj_sessions.conf import key_forms
 from tests import services
 
 # The store's word for a database or cache -> the alias in settings, and the server it needs.

@@ -42,7 +42,8 @@ ROOMS = {
     "signals": (),
     "_keys": (),
     "_defaults": (),
-    "conf": ("_defaults", "_keys"),
+    "conf": ("_defaults",),
+    "_key_forms": ("_keys", "conf"),
     "privacy": ("conf",),
     "_alias": (),
     "_translations": (),
@@ -51,9 +52,9 @@ ROOMS = {
     "_metrics": (),
     "_metrics.instruments": (),
     "_metrics.recording": ("_codec.log_rate", "_metrics.instruments"),
-    "base_session": ("_codec.forwards", "_keys", "_translations", "conf"),
+    "base_session": ("_codec.forwards", "_key_forms", "_keys", "_translations", "conf"),
     "storage*": (
-        *("conf", "exceptions", "_keys", "_codec*", "base_session", *RECORDED),
+        *("conf", "exceptions", "_key_forms", "_keys", "_codec*", "base_session", *RECORDED),
         "storage*",
     ),
     "_session*": (
@@ -61,8 +62,8 @@ ROOMS = {
         *("_session*", *RECORDED),
     ),
     "backends*": (
-        *("conf", "exceptions", "signals", "_keys", "_codec*", "_session*", "storage*"),
-        *("backends*", *RECORDED),
+        *("conf", "exceptions", "signals", "_key_forms", "_keys", "_codec*", "_session*"),
+        *("storage*", "backends*", *RECORDED),
     ),
     "_metrics.expected": (
         *("conf", "signals", "_session", "storage.copies", *RECORDED),
@@ -79,7 +80,7 @@ ROOMS = {
         *("_codec.payloads", "_codec.log_rate"),
     ),
     "checks*": (
-        *("conf", "_keys", "serializers", "_http.cookie_values", "storage*"),
+        *("conf", "_key_forms", "_keys", "serializers", "_http.cookie_values", "storage*"),
         *("backends.stored", "backends.moving", "security_log", "_metrics.switch", "checks*"),
     ),
     "_health*": (
@@ -107,9 +108,12 @@ ROOMS = {
     "templatetags*": ("conf", "_statistics.panel", "_statistics.summary"),
     "management*": (
         *("conf", "registry", "backends.stored", "storage", "storage.listing", "storage.record"),
-        *("_health*", "_statistics*", "management*"),
+        *("_key_forms", "_health*", "_statistics*", "management*"),
     ),
-    "apps": ("_alias", "_translations", "checks*", "conf", "security_log", "_metrics.switch"),
+    "apps": (
+        *("_alias", "_defaults", "_translations", "checks*", "conf", "security_log"),
+        "_metrics.switch",
+    ),
     # An app of its own: public names, what the public id of a key is, and which errors may pass.
     "user_sessions*": (
         *("_keys", "conf", "exceptions", "management*", "privacy", "registry", "signals"),

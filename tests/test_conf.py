@@ -10,7 +10,8 @@ from django.conf import UserSettingsHolder, global_settings, settings
 from django.test import override_settings
 
 import dj_sessions
-from dj_sessions.conf import SessionSettings, conf, fill_in_defaults, has_limits
+from dj_sessions._defaults import fill_in_defaults
+from dj_sessions.conf import SessionSettings, conf, has_limits
 from dj_sessions.user_sessions.conf import UserSessionSettings
 from dj_sessions.user_sessions.conf import conf as conf_of_the_list
 

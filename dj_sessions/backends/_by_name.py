@@ -6,11 +6,11 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from dj_sessions import _keys
+from dj_sessions._key_forms import key_forms
 from dj_sessions._session import events, expiry
 from dj_sessions._session.blocks import BLOCK, is_block
 from dj_sessions._session.limits import USER_ID
 from dj_sessions._session.modes import Mode, finish, in_sync
-from dj_sessions.conf import key_forms
 from dj_sessions.signals import EndReason
 from dj_sessions.storage import Storage
 

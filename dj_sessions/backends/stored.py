@@ -17,6 +17,7 @@ from django.utils.functional import cached_property
 
 from dj_sessions import _keys
 from dj_sessions._codec import payloads
+from dj_sessions._key_forms import has_plain_keys, names_of
 from dj_sessions._metrics.recording import engine_of, recorders
 from dj_sessions._session import events
 from dj_sessions._session.blocks import is_block
@@ -31,7 +32,6 @@ from dj_sessions._session.registries import registries
 from dj_sessions._session.session import SessionBase
 from dj_sessions._session.twins import in_thread, operation
 from dj_sessions.backends._by_name import ByName
-from dj_sessions.conf import has_plain_keys, key_forms
 from dj_sessions.exceptions import CreateError, InvalidSessionKey, UpdateError
 from dj_sessions.signals import RefusalReason
 from dj_sessions.storage import Record, Storage
@@ -88,7 +88,7 @@ class StoredSession(ByName, KeyChangingSession):
 
     def _names_of(self, key: str) -> tuple[str, ...]:
         """Return the forms of ``key`` under which it may be stored, the one to write first."""
-        return (key,) if self._is_named else tuple(_keys.FORMS[form](key) for form in key_forms())
+        return (key,) if self._is_named else names_of(key)
 
     def _under(self, name: str) -> Self:
         """Return this session as hooks see it that the storage calls: under a stored form."""

@@ -9,10 +9,11 @@ from django.core.checks import Error, Warning  # noqa: A004
 from django.core.exceptions import ImproperlyConfigured
 
 from dj_sessions import _keys
+from dj_sessions._key_forms import has_plain_keys, key_forms
 from dj_sessions.backends.stored import StoredSession
 from dj_sessions.checks import _shared
 from dj_sessions.checks._shared import APP, DJANGO_APP, AppConfigs, Messages, Unusable, use
-from dj_sessions.conf import conf, has_plain_keys, key_forms
+from dj_sessions.conf import conf
 
 
 def check_key_storage(app_configs: AppConfigs, **kwargs: Any) -> Messages:

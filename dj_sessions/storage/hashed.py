@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from dj_sessions import _keys
-from dj_sessions.conf import has_plain_keys, key_forms
+from dj_sessions._key_forms import has_plain_keys, key_forms
 from dj_sessions.storage.base import Record, Storage
 from dj_sessions.storage.steps import SearchingStorage, Steps
 from dj_sessions.storage.wrapper import StorageWrapper

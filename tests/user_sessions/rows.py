@@ -10,7 +10,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.utils import timezone
 
 from dj_sessions import _keys
-from dj_sessions.conf import key_forms
+from dj_sessions._key_forms import key_forms
 from dj_sessions.user_sessions.models import UserSession
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"

@@ -8,8 +8,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from dj_sessions._key_forms import key_forms
 from dj_sessions.backends.stored import StoredSession
-from dj_sessions.conf import conf, key_forms, store_class
+from dj_sessions.conf import conf, store_class
 from dj_sessions.management._failures import failures_in_words
 
 
