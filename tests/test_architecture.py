@@ -72,7 +72,7 @@ ROOMS = {
     "_metrics.prometheus": ("_metrics.expected", "_metrics.instruments"),
     "_metrics.opentelemetry": ("", "_metrics.expected", "_metrics.instruments"),
     "_metrics.switch": ("_codec.payloads", "conf", "signals", *RECORDED),
-    "testing": ("storage", "_keys"),
+    "testing*": ("storage", "_keys", "testing*"),
     "_http*": ("conf", "exceptions", "_keys", "_session.modes", "_http*"),
     "registry": ("_session.modes", "_session.registries"),
     "security_log": (

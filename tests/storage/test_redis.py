@@ -17,6 +17,7 @@ import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import timedelta
+from unittest import mock
 
 import pytest
 import redis
@@ -28,12 +29,13 @@ from django.utils import timezone
 from dj_sessions._codec import forwards
 from dj_sessions.backends.redis import SessionStore
 from dj_sessions.storage import Record
+from dj_sessions.storage.redis import server
 from dj_sessions.storage.redis.server import server_of
 from dj_sessions.storage.redis.steps import DIGEST
 from dj_sessions.testing import AsyncStorageContract, StorageContract
 from tests import redis_servers
 from tests.counters import round_trips, thread_hops
-from tests.patience import quickest
+from tests.patience import PATIENCE, quickest
 from tests.redis_servers import PATIENT
 from tests.storage.test_many import all_methods
 
@@ -99,8 +101,13 @@ class OfEachKind:
     threads = 4
 
     @pytest.fixture(autouse=True)
-    def the_kind(self, kind):
-        pass
+    def the_kind(self, kind, settings):
+        """Have it no limits of time: threads that pause wait for each other on a busy machine."""
+        config = settings.SESSION_REDIS
+        if "CLIENT" not in config:
+            settings.SESSION_REDIS = config | {"OPTIONS": PATIENT}
+        with mock.patch.object(server, "LIMIT", PATIENCE):
+            yield
 
     def make_storage(self):
         return SessionStore().get_storage()

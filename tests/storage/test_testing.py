@@ -13,12 +13,13 @@ from dj_sessions.storage import Record, Storage
 from dj_sessions.testing import AsyncStorageContract, StorageContract
 
 TESTS = [name for name in dir(StorageContract) if name.startswith("test_")]
+RENAMING = [name for name in TESTS if "rename" in name]
 
 
 class Shelf(Storage):
     """A storage that keeps every promise."""
 
-    atomic_replace = True
+    atomic_replace = atomic_rename = True
 
     def __init__(self, kept, lock):
         self.kept = kept
@@ -36,6 +37,12 @@ class Shelf(Storage):
         with self.lock:
             return self.has(key, expected) and self.put(key, record)
 
+    def rename(self, key, new, record, expected):
+        with self.lock:
+            if new in self.kept or not self.has(key, expected):
+                return None
+            return self.take(key) and self.put(new, record) and new
+
     def remove(self, key, expected=None):
         with self.lock:
             return self.has(key, expected) and self.kept.pop(key) is not None
@@ -51,6 +58,9 @@ class Shelf(Storage):
     def put(self, key, record):
         self.kept[key] = record
         return True
+
+    def take(self, key):
+        return self.kept.pop(key, None) is not None
 
 
 class OfAShelf(StorageContract):
@@ -106,6 +116,21 @@ def at_once(self, key, record, expected):
 
 def insert_at_once(self, key, record):
     return self.read(key) is None and self.put(key, record)
+
+
+def rename_slowly(self, key, new, record, expected):
+    is_there = self.has(key, expected)
+    sleep(WINDOW)
+    self.take(key)
+    return new if is_there and self.put(new, record) else None
+
+
+def rename_at_once(self, key, new, record, expected):
+    if not self.has(key, expected):
+        return None
+    self.take(key)
+    self.put(new, record)
+    return new
 
 
 def lengthened(record):
@@ -226,6 +251,58 @@ BROKEN = {
         broken(purge=lambda self, now, batch: 1),
         broken(forgets_expired=True),
     ],
+    "test_rename_compares": [
+        broken(rename=lambda self, key, new, record, expected: None),
+        broken(rename=lambda self, *call: Shelf.rename(self, *call[:3], None)),
+        broken(rename=lambda self, *call: Shelf.rename(self, *call) is not None),
+        broken(
+            rename=lambda self, key, new, record, expected: (
+                self.replace(key, record, expected) and key
+            )
+        ),
+        broken(
+            rename=lambda self, key, new, record, expected: (
+                self.has(key, expected) and self.put(new, record) and new
+            )
+        ),
+        broken(
+            rename=lambda self, key, new, record, expected: Shelf.rename(
+                self, key, new, self.kept.get(key), expected
+            )
+        ),
+    ],
+    "test_rename_may_expect_anything_that_lives": [
+        broken(rename=lambda self, *call: Shelf.rename(self, *call) if call[3] else None),
+    ],
+    "test_what_was_read_is_what_to_rename": [
+        broken(read_latest=lambda self, key: lengthened(self.kept[key])),
+    ],
+    "test_rename_takes_no_key_that_is_taken": [
+        broken(rename=rename_at_once),
+        broken(rename=lambda self, *call: Shelf.rename(self, *call) or call[1]),
+    ],
+    "test_rename_brings_nothing_back": [
+        broken(rename=lambda self, key, new, record, expected: self.put(new, record) and new),
+        broken(
+            rename=lambda self, key, new, record, expected: (
+                key in self.kept and self.put(new, record) and new
+            )
+        ),
+        type("Broken", (Forwarding,), {"has": Shelf.has}),
+    ],
+    "test_what_was_renamed_is_found_under_either_key": [
+        broken(read_renamed=lambda self, key, new, latest=False: None),
+        broken(read_renamed=lambda self, key, new, latest=False: (new, self.read(new))),
+        broken(
+            read_renamed=lambda self, key, new, latest=False: (
+                None if latest else Storage.read_renamed(self, key, new)
+            )
+        ),
+    ],
+    "test_of_several_renames_at_a_time_one_counts": [
+        broken(rename=rename_slowly),
+        broken(rename=rename_at_once),
+    ],
     "test_of_several_inserts_at_a_time_one_counts": [
         broken(insert=insert_slowly),
         broken(insert=insert_at_once),
@@ -258,11 +335,13 @@ def test_a_promise_that_is_broken_is_found(name, kind, contract):
         ("test_of_several_replaces_at_a_time_one_counts", {"kind": broken(atomic_replace=False)}),
         ("test_of_several_replaces_at_a_time_one_counts", {"threads": 0}),
         ("test_of_several_inserts_at_a_time_one_counts", {"threads": 0}),
+        ("test_of_several_renames_at_a_time_one_counts", {"threads": 0}),
+        *((name, {"kind": broken(atomic_rename=False)}) for name in RENAMING),
     ],
 )
 def test_what_is_not_promised_is_skipped(name, changed):
     tested = type("Tested", (OfAShelf,), changed)()
-    with pytest.raises(unittest.SkipTest):
+    with pytest.raises(unittest.SkipTest, match=r"\w"):
         getattr(tested, name)()
 
 
