@@ -11,7 +11,8 @@ from django.core.cache.backends.base import InvalidCacheKey
 from django.utils import timezone
 
 from dj_sessions import _keys
-from dj_sessions._codec import forwards, payloads
+from dj_sessions._codec import forwards
+from dj_sessions._codec.unstorable import UNSTORABLE, raise_encode_error
 from dj_sessions.storage.base import Record, Storage, payload_of
 from dj_sessions.storage.caches import CacheAdapter, adapter_of
 from dj_sessions.storage.caches.any import report_unreadable
@@ -131,8 +132,8 @@ class CacheStorage(Storage):
         dumps = self.adapter.encode
         try:
             return dumps(data)
-        except payloads.UNSTORABLE as error:
-            payloads.raise_encode_error(data, dumps, "The cache", REMEDY, error)
+        except UNSTORABLE as error:
+            raise_encode_error(data, dumps, "The cache", REMEDY, error)
 
     def decode(self, raw: Any) -> dict[str, Any] | None:
         """Return the data of a payload, a new copy each time, or None if it is no session's.

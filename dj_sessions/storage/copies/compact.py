@@ -9,6 +9,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
 from dj_sessions._codec import payloads
+from dj_sessions._codec.unstorable import UNSTORABLE
 from dj_sessions.storage.copies.forms import Copy, Form
 
 #: Bytes of a tag, and of the random word behind it.
@@ -51,7 +52,7 @@ class CompactForm(Form):
         value = self._tag(name, content, generation) + content
         try:
             return {name: self.adapter.encode(value)}
-        except payloads.UNSTORABLE:  # by a serializer of the site's that knows texts alone, as JSON
+        except UNSTORABLE:  # by a serializer of the site's that knows texts alone, as JSON
             return {name: self.adapter.encode(value.decode("latin-1"))}
 
     def open(self, name: str, found: Mapping[str, Any], generation: str) -> Copy | None:

@@ -14,6 +14,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 from dj_sessions._codec import payloads
+from dj_sessions._codec.unstorable import UNSTORABLE
 from dj_sessions.storage.caches import CacheAdapter
 from dj_sessions.storage.copies.record import CopiedRecord
 
@@ -169,7 +170,7 @@ class DjangoForm(Form):
             return None
         try:
             raw = self.adapter.encode(data)
-        except payloads.UNSTORABLE:  # by this cache, and it was by the serializer
+        except UNSTORABLE:  # by this cache, and it was by the serializer
             return None
         return Copy(raw, payloads.remainder(payload) if isinstance(payload, str) else "")
 
