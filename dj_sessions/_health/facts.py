@@ -18,7 +18,7 @@ from dj_sessions.storage.caches.locmem import LocMemAdapter
 from dj_sessions.storage.caches.memcached import MemcachedAdapter
 from dj_sessions.storage.caches.redis import RedisAdapter
 from dj_sessions.storage.moving import MovingStorage
-from dj_sessions.storage.rows.orm import manager_of, named
+from dj_sessions.storage.rows.managers import manager_of, named
 
 ABILITIES: Final = ("atomic_replace", "atomic_rename", "async_native", "forgets_expired")
 #: Whether a server forgets sessions too early; else it begins with "yes".

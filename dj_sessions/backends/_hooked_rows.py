@@ -10,7 +10,7 @@ from asgiref.sync import sync_to_async
 from django.db import connections, router
 
 from dj_sessions.storage import Record, Storage
-from dj_sessions.storage.rows.orm import loaded_from
+from dj_sessions.storage.rows.record import loaded_from
 from dj_sessions.storage.rows.storage import RowStorage
 from dj_sessions.storage.rows.transactions import is_inside
 

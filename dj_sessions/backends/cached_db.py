@@ -23,7 +23,7 @@ from dj_sessions.conf import conf
 from dj_sessions.storage import Record
 from dj_sessions.storage.copies.storage import CopiedStorage
 from dj_sessions.storage.rows import ends
-from dj_sessions.storage.rows.orm import RowRecord
+from dj_sessions.storage.rows.record import RowRecord
 
 __all__ = ["KEY_PREFIX", "CreateError", "DBStore", "SessionBase", "SessionStore", "UpdateError"]
 

@@ -20,8 +20,8 @@ from dj_sessions.backends._hooked_rows import HookedRows
 from dj_sessions.backends.base import CreateError, SessionBase, UpdateError
 from dj_sessions.backends.stored import StoredSession
 from dj_sessions.storage import Record, Storage
-from dj_sessions.storage.rows.orm import RowRecord
 from dj_sessions.storage.rows.prepared import reasons, rows_of
+from dj_sessions.storage.rows.record import RowRecord
 from dj_sessions.storage.rows.storage import RowStorage, places_to_read
 from dj_sessions.storage.rows.watchers import Reason
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import F, Func, Manager, Model, Q, QuerySet, Value, signals
+from django.db.models import F, Model, Q, QuerySet, signals
 
 from dj_sessions._codec import forwards
-from dj_sessions.storage.base import Record
 from dj_sessions.storage.rows.comparable import condition, is_same, keeps_payloads, update
 from dj_sessions.storage.rows.compared_save import ComparedSave
 from dj_sessions.storage.rows.errors import is_write_conflict
+from dj_sessions.storage.rows.managers import finds_every_row, manager_of, named
+from dj_sessions.storage.rows.record import RowRecord, loaded_from
 from dj_sessions.storage.rows.transactions import (
     breaking,
     can_be_locked,
@@ -35,42 +35,6 @@ from dj_sessions.storage.rows.watchers import (
 
 #: Models whose ``save()`` was seen to send an UPDATE of its own, which cannot be told to compare.
 SAVING_PAST_THE_ORM: Final[set[type[Model]]] = set()
-
-
-@dataclass(frozen=True, slots=True)
-class RowRecord(Record):
-    """A record with the model instance that is its row."""
-
-    instance: Any = None
-
-
-def loaded_from(row: Any) -> RowRecord | None:
-    """Return the record of a row, None of none."""
-    if not row:
-        return None
-    payload = row.session_data
-    return RowRecord(payload, row.expire_date, forward=forwards.found_in(payload), instance=row)
-
-
-def manager_of(model: Any) -> Any:
-    """Return the manager through which sessions are looked for, as Django's engine does."""
-    return getattr(model, "objects", model._default_manager)
-
-
-def named(rows: QuerySet[Any], key: str | None) -> QuerySet[Any]:
-    """Return the row with this very key: to MariaDB, keys in another case are equal as well."""
-    found = rows.filter(session_key=key)
-    if key is None or connections[rows.db].vendor != "mysql":
-        return found
-    return found.filter(session_key=Func(Value(key), template="BINARY %(expressions)s"))
-
-
-def finds_every_row(manager: Any) -> bool:
-    """Return whether a manager has no query set of its own."""
-    from dj_sessions.base_session import BaseSessionManager  # which wants the apps to be loaded
-
-    usual = Manager.get_queryset, BaseSessionManager.get_queryset
-    return type(manager).get_queryset in usual and manager._queryset_class is QuerySet
 
 
 class Rows:

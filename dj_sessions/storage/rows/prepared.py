@@ -18,7 +18,9 @@ from django.db.models.signals import post_init, pre_init
 
 from dj_sessions._codec import forwards
 from dj_sessions.storage.rows.comparable import TEXTS, incomparable
-from dj_sessions.storage.rows.orm import RowRecord, Rows, finds_every_row, manager_of
+from dj_sessions.storage.rows.managers import finds_every_row, manager_of
+from dj_sessions.storage.rows.orm import Rows
+from dj_sessions.storage.rows.record import RowRecord
 from dj_sessions.storage.rows.transactions import breaking, savepoint
 from dj_sessions.storage.rows.watchers import (
     Reason,

@@ -11,7 +11,8 @@ from django.db.models import Model
 
 from dj_sessions._codec import forwards
 from dj_sessions.storage.rows.comparable import is_same, update
-from dj_sessions.storage.rows.orm import RowRecord, Rows, loaded_from
+from dj_sessions.storage.rows.orm import Rows
+from dj_sessions.storage.rows.record import RowRecord, loaded_from
 from dj_sessions.storage.rows.transactions import savepoint
 from dj_sessions.storage.rows.watchers import columns, has_parents, pointing_at, save_watchers
 

@@ -19,8 +19,10 @@ from dj_sessions.storage.clearing import Purge
 from dj_sessions.storage.rows import conversion, ends, renaming, sampling, together
 from dj_sessions.storage.rows.clearing import RowPurge
 from dj_sessions.storage.rows.errors import unless_taken
-from dj_sessions.storage.rows.orm import Rows, loaded_from, manager_of, named
+from dj_sessions.storage.rows.managers import manager_of, named
+from dj_sessions.storage.rows.orm import Rows
 from dj_sessions.storage.rows.prepared import PreparedRows, rows_of
+from dj_sessions.storage.rows.record import loaded_from
 from dj_sessions.storage.rows.transactions import (
     after_commit,
     commit_of,
