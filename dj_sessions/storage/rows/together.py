@@ -19,8 +19,9 @@ from dj_sessions.storage.rows import ends
 from dj_sessions.storage.rows.deletes import LOCK_WAIT, without_waiting
 from dj_sessions.storage.rows.errors import may_pass
 from dj_sessions.storage.rows.orm import Rows
-from dj_sessions.storage.rows.prepared import PreparedRows, Sent, Statements
+from dj_sessions.storage.rows.prepared import PreparedRows
 from dj_sessions.storage.rows.record import loaded_from
+from dj_sessions.storage.rows.statements import Sent, Statements
 from dj_sessions.storage.rows.transactions import is_inside
 
 
