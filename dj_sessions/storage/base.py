@@ -10,19 +10,17 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from random import Random
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from asgiref.sync import sync_to_async
-from django.core.checks import CheckMessage, Error, Warning  # noqa: A004
+from django.core.checks import CheckMessage
 
 from dj_sessions.storage import listing
 from dj_sessions.storage.clearing import ForgottenPurge, PlainPurge, Purge
+from dj_sessions.storage.faults import faults_of
 from dj_sessions.storage.record import Commit, Entries, Entry, Record, Sample
 
-__all__ = ["METHODS", "Commit", "Entries", "Entry", "Record", "Sample", "Storage", "payload_of"]
-
-#: The methods that keep sessions.
-METHODS: Final = ("read", "insert", "replace", "remove")
+__all__ = ["Commit", "Entries", "Entry", "Record", "Sample", "Storage", "payload_of"]
 
 
 class Storage:
@@ -94,23 +92,7 @@ class Storage:
 
     def check(self) -> list[CheckMessage]:
         """Return what ``manage.py check`` reports: methods that are missing or not declared."""
-        kind, found = type(self), list[CheckMessage]()
-        name = f"{kind.__module__}.{kind.__qualname__}"
-        twins = [method for method in METHODS if _is_own(self, f"a{method}")]
-        usable = twins if self.async_native else []
-        missing = [each for each in METHODS if not _is_own(self, each) and each not in usable]
-        if missing:
-            wanted = " and ".join(f"{method}()" for method in missing)
-            hint = f"Write {wanted}: dj_sessions.storage.Storage says what it has to return."
-            if set(missing) <= set(twins):
-                hint = f"Set async_native = True in the class, or write {wanted}."
-            message = f"The storage {name} has no {wanted}: sessions cannot be kept in it."
-            found.append(Error(message, hint=hint, id="dj_sessions.E040"))
-        if not (self.forgets_expired or _is_own(self, "purge") or _is_own(self, "start_purge")):
-            message = f"The storage {name} has no purge(): expired sessions stay in it for good."
-            hint = "Write purge(), or set forgets_expired = True if the store removes them itself."
-            found.append(Warning(message, hint=hint, id="dj_sessions.W041"))
-        return found
+        return faults_of(self, Storage)
 
     # What follows from these, unless a storage overrides it
 
