@@ -11,6 +11,7 @@ A session is one class upon the other, each in a module of its own:
 - ``store_methods``: what an engine implements
 - ``candidates``: which of several keys is its own
 - ``session``: its key, its payload, how it is loaded, its life
+- ``recorded``: the record that it is stored as, and the one that it came from
 - ``compared``: how it is saved and merged
 - ``key_changes``: how its key changes, and how it ends, beside other requests
 
