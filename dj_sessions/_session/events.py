@@ -42,7 +42,7 @@ async def key_changed(mode: Mode, session: Any, old: str, key: str) -> None:
         record(KEY_CHANGES, 1, engine_of(session))
     for registry in registries:
         await registry.key_changed(mode, session, _keys.public_id(old), _keys.public_id(key))
-    await _tell(mode, session_key_changed, session, key, old_public_id=_keys.public_id(old))
+    await _tell(mode, session_key_changed, session, key, old)
 
 
 async def ended(mode: Mode, session: Any, key: str, reason: EndReason) -> None:
@@ -61,8 +61,12 @@ async def key_refused(mode: Mode, session: Any, key: str, reason: RefusalReason)
     await _tell(mode, session_key_refused, session, key, reason=reason)
 
 
-async def _tell(mode: Mode, signal: Signal, session: Any, key: str, **facts: Any) -> None:
+async def _tell(
+    mode: Mode, signal: Signal, session: Any, key: str, old: str | None = None, **facts: Any
+) -> None:
     # What a receiver raises is Django's to log: no session is lost by it.
-    if signal.receivers:
-        sender, facts = type(session), {"public_id": _keys.public_id(key), **facts}
-        await mode(signal.send_robust, signal.asend_robust, sender=sender, **facts)
+    if signal.receivers:  # else nothing is computed, either
+        facts["public_id"] = _keys.public_id(key)
+        if old is not None:
+            facts["old_public_id"] = _keys.public_id(old)
+        await mode(signal.send_robust, signal.asend_robust, sender=type(session), **facts)

@@ -1,10 +1,12 @@
 """What signals tell of a session's life, and to whom."""
 
 from contextlib import contextmanager
+from unittest import mock
 
 import pytest
 
 from dj_sessions import _keys, signals
+from dj_sessions._session import events
 from dj_sessions.exceptions import CreateError, SessionConflict, UpdateError
 from dj_sessions.signals import EndReason
 
@@ -54,6 +56,16 @@ def test_a_session_tells_its_life_from_the_first_save_to_the_logout(store, mode,
     session.save()
     session.flush()
     assert told[2:] == [("ended", second, EndReason.FLUSHED)]
+
+
+def test_without_receivers_nothing_is_computed(store, mode, save, reopen):
+    session = reopen(save(colour="green"))
+    session.get("colour")
+    unheard = mock.patch.object(events, "registries", [])
+    with unheard, mock.patch.object(events, "_keys") as keys:
+        session.cycle_key()
+        session.flush()
+    assert keys.public_id.call_count == 0
 
 
 def test_a_save_without_a_change_renews(store, mode, save, reopen, told):
