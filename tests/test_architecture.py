@@ -44,6 +44,7 @@ ROOMS = {
     "_defaults": (),
     "conf": ("_defaults",),
     "_key_forms": ("_keys", "conf"),
+    "_moments": ("conf",),
     "privacy": ("conf",),
     "_alias": (),
     "_translations": (),
@@ -54,16 +55,16 @@ ROOMS = {
     "_metrics.recording": ("_codec.log_rate", "_metrics.instruments"),
     "base_session": ("_codec.forwards", "_key_forms", "_keys", "_translations", "conf"),
     "storage*": (
-        *("conf", "exceptions", "_key_forms", "_keys", "_codec*", "base_session", *RECORDED),
-        "storage*",
+        *("conf", "exceptions", "_key_forms", "_keys", "_moments", "_codec*", "base_session"),
+        *("storage*", *RECORDED),
     ),
     "_session*": (
-        *("conf", "exceptions", "signals", "_keys", "_codec*", "storage", "storage.base"),
-        *("_session*", *RECORDED),
+        *("conf", "exceptions", "signals", "_keys", "_moments", "_codec*", "storage"),
+        *("storage.base", "_session*", *RECORDED),
     ),
     "backends*": (
-        *("conf", "exceptions", "signals", "_key_forms", "_keys", "_codec*", "_session*"),
-        *("storage*", "backends*", *RECORDED),
+        *("conf", "exceptions", "signals", "_key_forms", "_keys", "_moments", "_codec*"),
+        *("_session*", "storage*", "backends*", *RECORDED),
     ),
     "_metrics.expected": (
         *("conf", "signals", "_session", "storage.copies", *RECORDED),

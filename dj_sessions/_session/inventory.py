@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from dj_sessions import _keys
-from dj_sessions._session.lifetime import moment
+from dj_sessions._moments import moment
 from dj_sessions._session.modes import finish, in_sync
 from dj_sessions.storage.base import Entries, Entry
 

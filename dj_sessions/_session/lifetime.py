@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from math import floor
 from typing import Any, Self
 
 from django.utils import timezone
 
+from dj_sessions._moments import moment
 from dj_sessions._session import expiry as rules
 from dj_sessions._session.limited import LimitedSession
 from dj_sessions._session.limits import Remaining
@@ -122,8 +123,7 @@ class SessionLifetime(LimitedSession):
         if used is None or (has_limits() and self._marks.start is None):
             used = floor(now.timestamp())  # its next save is its first use that counts
         saved = used if saved is None else max(saved, used)
-        zone = UTC if conf.USE_TZ else None
-        return datetime.fromtimestamp(used, zone), datetime.fromtimestamp(saved, zone)
+        return moment(used), moment(saved)
 
     def _absolute_left(self, now: datetime) -> int | None:
         """Return the seconds until the session ends however busy it is, None if it never does."""
@@ -144,12 +144,6 @@ class SessionLifetime(LimitedSession):
 
     def _ends_at_browser_close(self, expiry: rules.Expiry) -> bool:
         return rules.at_browser_close(expiry, conf.SESSION_EXPIRE_AT_BROWSER_CLOSE)
-
-
-def moment(seconds: int | None) -> datetime | None:
-    """Return a time in seconds since the epoch as the site has its times; None of none."""
-    zone = UTC if conf.USE_TZ else None
-    return None if seconds is None else datetime.fromtimestamp(seconds, zone)
 
 
 def _seconds_until(end: datetime, now: datetime) -> int:

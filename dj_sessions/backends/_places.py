@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from dj_sessions._codec import payloads
+from dj_sessions._moments import moment
 from dj_sessions._session.expiry import KEY
-from dj_sessions._session.lifetime import moment
 from dj_sessions._session.limits import USER_ID, marks_in
 from dj_sessions._session.modes import finish, in_sync
 from dj_sessions.backends.stored import StoredSession

@@ -6,13 +6,14 @@ https://docs.djangoproject.com/en/stable/topics/http/sessions/#using-cookie-base
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from django.utils import timezone
 
 from dj_sessions._codec import payloads, signed_text, sizes
 from dj_sessions._metrics.recording import recorders
+from dj_sessions._moments import moment
 from dj_sessions._session.counting import count_save
 from dj_sessions._session.modes import Mode
 from dj_sessions._session.twins import operation
@@ -68,8 +69,7 @@ class SessionStore(SessionBase):
         saved = signed_text.signed_at(text)
         if self._is_past_limits(data, saved):
             return True
-        signed = datetime.fromtimestamp(saved, UTC if conf.USE_TZ else None)
-        return timezone.now() > await self._end_of(mode, signed, data)
+        return timezone.now() > await self._end_of(mode, moment(saved), data)
 
     def _saved_at(self) -> int | None:
         text = self._session_key

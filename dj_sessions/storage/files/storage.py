@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from dj_sessions import _keys
 from dj_sessions._codec import payloads
+from dj_sessions._moments import moment
 from dj_sessions.conf import conf
 from dj_sessions.storage.base import Entries, Entry, Record, Storage
 from dj_sessions.storage.clearing import Purge
@@ -212,8 +213,7 @@ class FileStorage(Storage):
 
 
 def _record(content: bytes, modified: float) -> Record:
-    moment = datetime.fromtimestamp(modified, UTC if conf.USE_TZ else None)
-    return Record(_text(content), modified=moment)
+    return Record(_text(content), modified=moment(modified))
 
 
 def _modified(record: Record) -> float | None:

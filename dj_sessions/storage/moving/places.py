@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
-from dj_sessions.conf import conf
+from dj_sessions._moments import moment
 from dj_sessions.storage.base import Record, Storage
 
 Data: TypeAlias = dict[str, Any]
@@ -183,7 +183,7 @@ class Times(NamedTuple):
 def times_in(claim: Cell) -> Times:
     """Return the times of the session for which a claim stands."""
     data: Any = claim.data
-    return Times(datetime.fromtimestamp(data[END], UTC if conf.USE_TZ else None), data[SAVED])
+    return Times(moment(data[END]), data[SAVED])
 
 
 def fits(ticket: Cell, claim: Cell) -> bool:
