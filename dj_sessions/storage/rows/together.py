@@ -5,8 +5,7 @@ PostgreSQL changes them by one statement, other databases by one for each row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -16,7 +15,7 @@ from django.db.models import QuerySet
 from dj_sessions._codec import forwards
 from dj_sessions.storage.base import Record
 from dj_sessions.storage.rows import ends
-from dj_sessions.storage.rows.deletes import LOCK_WAIT, without_waiting
+from dj_sessions.storage.rows.deletes import not_waiting
 from dj_sessions.storage.rows.errors import may_pass
 from dj_sessions.storage.rows.orm import Rows
 from dj_sessions.storage.rows.prepared import PreparedRows
@@ -56,28 +55,13 @@ def write(
     if None in sent:
         return None
     try:
-        with _short_transaction(rows.using):
+        # Who waits for a row keeps others waiting for those that it has changed.
+        with transaction.atomic(using=rows.using), not_waiting(connections[rows.using]):
             return _send(rows, [call[0] for call in calls], cast("list[Sent]", sent))
     except DatabaseError as error:
         if not may_pass(error):
             raise
         return None
-
-
-@contextmanager
-def _short_transaction(using: str) -> Iterator[None]:
-    """Open a transaction that fails if others hold a row: who waits keeps others waiting."""
-    connection = connections[using]
-    with transaction.atomic(using=using):
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL lock_timeout = {LOCK_WAIT}")
-            yield
-        elif getattr(connection, "mysql_is_mariadb", False):
-            with connection.execute_wrapper(without_waiting):
-                yield
-        else:
-            yield
 
 
 def _send(rows: PreparedRows, keys: Sequence[str], sent: Sequence[Sent]) -> list[bool]:
