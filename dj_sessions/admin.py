@@ -12,9 +12,10 @@ from django.contrib.admin.utils import quote
 from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from dj_sessions import _keys
+from dj_sessions._translations import gettext_lazy as _
 
 __all__ = ["SessionAdmin"]
 
@@ -43,7 +44,7 @@ class SessionAdmin(_ModelAdmin):
         """Return the beginning of the key."""
         return _keys.shorten(session.pk)
 
-    @admin.display(description=_("public id"))
+    @admin.display(description=pgettext_lazy("admin of sessions", "public id"))
     def shown_public_id(self, session: Any) -> str:
         """Return the public id, by which logs and the sessions of users name the session."""
         return _keys.public_id(session.pk)

@@ -105,7 +105,7 @@ ROOMS = {
     "decorators": ("_http.passive",),
     "views": ("conf", "decorators", "exceptions", "_health*"),
     "urls": ("views",),
-    "admin": ("_keys",),
+    "admin": ("_keys", "_translations"),
     "templatetags*": ("conf", "_statistics.panel", "_statistics.summary"),
     "management*": (
         *("conf", "registry", "backends.stored", "storage", "storage.listing", "storage.record"),

@@ -7,8 +7,11 @@ from gettext import GNUTranslations
 from pathlib import Path
 
 import pytest
+from django.utils.translation import override
 
 import dj_sessions
+from dj_sessions.admin import SessionAdmin
+from dj_sessions.models import Session
 
 PACKAGE = Path(dj_sessions.__file__).parent
 LANGUAGES = ("de", "es", "fr")
@@ -17,6 +20,8 @@ CONTEXTS = {
     "dj_sessions/session_expiry_warning.html": "session expiry warning",
     "dj_sessions/admin/session_statistics.html": "session statistics",
 }
+#: The texts that stand in code, by context.
+OF_CODE = {"admin of sessions": ["public id"]}
 TEXT = re.compile(
     r"{% translate '(?P<text>[^']+)' context '(?P<of_text>[^']+)' %}"
     r"|{% blocktranslate with [^%]+ context '(?P<of_block>[^']+)' %}"
@@ -26,7 +31,9 @@ PLACEHOLDER = re.compile(r"\{\w+\}|%\(\w+\)s")
 
 
 def texts(context: str) -> list[str]:
-    """What the template of that context has translated."""
+    """What the template, or the code, of that context has translated."""
+    if context in OF_CODE:
+        return OF_CODE[context]
     [name] = [name for name, each in CONTEXTS.items() if each == context]
     template = (PACKAGE / "templates" / name).read_text()
     found = list(TEXT.finditer(template))
@@ -42,11 +49,11 @@ def entries(language: str, context: str) -> dict[str, str]:
     found = re.findall(r'(.*)\nmsgctxt "(.+)"\nmsgid "(.+)"\nmsgstr "(.+)"\n', source)
     assert len(found) == source.count("msgid ") - 1  # one is the head
     assert not [comment for comment, *_ in found if "fuzzy" in comment]
-    assert {each for _, each, _, _ in found} == set(CONTEXTS.values())
+    assert {each for _, each, _, _ in found} == {*CONTEXTS.values(), *OF_CODE}
     return {text: translated for _, each, text, translated in found if each == context}
 
 
-everywhere = pytest.mark.parametrize("context", CONTEXTS.values())
+everywhere = pytest.mark.parametrize("context", [*CONTEXTS.values(), *OF_CODE])
 in_each_language = pytest.mark.parametrize("language", LANGUAGES)
 
 
@@ -65,7 +72,7 @@ def test_every_template_with_texts_is_looked_at():
 def test_every_text_is_translated_and_none_that_is_gone(language, context):
     translated = entries(language, context)
     assert list(translated) == texts(context)
-    assert translated["en"] == language
+    assert context in OF_CODE or translated["en"] == language
     for text, translation in translated.items():
         assert sorted(PLACEHOLDER.findall(text)) == sorted(PLACEHOLDER.findall(translation))
         assert not re.search(r"""["<>&\\]""", translation), "it may stand in an attribute"
@@ -79,3 +86,12 @@ def test_what_is_compiled_says_the_same(language, context):
         catalogue = GNUTranslations(file)
     said = {text: catalogue.pgettext(context, text) for text in texts(context)}
     assert said == entries(language, context)
+
+
+@in_each_language
+def test_the_columns_of_the_admin_are_in_the_language_of_the_model(language):
+    columns = SessionAdmin.shown_key, SessionAdmin.shown_public_id
+    with override(language):
+        shown = [str(column.short_description) for column in columns]
+        assert shown[0] == str(Session._meta.get_field("session_key").verbose_name)
+        assert shown[1] == entries(language, "admin of sessions")["public id"]
