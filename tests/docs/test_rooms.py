@@ -52,7 +52,16 @@ def test_what_is_said_of_rooms_names_what_is_there():
 def test_the_picture_shows_rooms_that_are_there_and_all_of_the_table():
     drawn = re.findall(r">([a-z_/]+(?:/|\.py))<", (DOCS / "_static" / "rooms.svg").read_text())
     assert all((PACKAGE / room).exists() for room in drawn)
-    beside = {"user_sessions/", "_metrics/", "_health/", "_statistics/"}
+    beside = {"user_sessions/", "testing/", "_metrics/", "_health/", "_statistics/"}
     apps = {"checks/", "management/", "migrations/", "templatetags/", "templates/"}
     apps |= {"static/", "locale/"}
     assert set(rooms()) - apps - beside <= set(drawn)
+    assert {f"storage/{name}" for name in folders(PACKAGE / "storage")} <= set(drawn)
+
+
+def folders(place):
+    return {f"{each.name}/" for each in place.iterdir() if (each / "__init__.py").exists()}
+
+
+def test_each_room_is_in_the_table():
+    assert folders(PACKAGE) <= set(rooms())
