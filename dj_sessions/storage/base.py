@@ -144,7 +144,8 @@ class Storage:
 
         Return the key under which it is stored: ``key`` itself if a session cannot be renamed.
         Return None if ``expected`` is not stored any more, or ``new`` is taken. None as
-        ``expected`` stands for any session that has not expired.
+        ``expected`` stands for any session that has not expired. Raises NotImplementedError where
+        ``atomic_rename`` is not declared.
         """
         raise _not_provided(self, "rename")
 
@@ -206,7 +207,8 @@ class Storage:
     def rewrite(self, entry: Entry, payload: Any) -> bool:
         """Store ``payload`` in place of that of ``entry`` if it is still stored; return whether.
 
-        It is the same session in another form: it ends when it would have ended.
+        It is the same session in another form: it ends when it would have ended. Raises
+        NotImplementedError if the store cannot do that.
         """
         raise _not_provided(self, "rewrite")
 

@@ -28,7 +28,7 @@ class Record:
 
     @property
     def age(self) -> int:
-        """The lifetime in seconds of a record to write."""
+        """The lifetime in seconds of a record to write; raises ValueError of one without an end."""
         if self.expiry is None or self.modified is None:
             raise ValueError("The record does not say for how long it lives.")
         return (self.expiry - self.modified) // timedelta(seconds=1)

@@ -26,9 +26,9 @@ class RedisStorage(Storage):
     """One entry for each session, under ``prefix`` and its key.
 
     Each method is one command, or one script, on that entry, and ``rename()`` one on two, which a
-    cluster has in different places. A forward stands under the old key
-    itself: no session begins as it does. ``has_own_keys()`` returns whether session keys may be
-    other ones than those of this package.
+    cluster has in different places. A forward stands under the old key itself: no session begins as
+    it does. ``has_own_keys()`` returns whether session keys may be other ones than those of this
+    package.
     """
 
     atomic_replace = True

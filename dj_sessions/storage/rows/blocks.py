@@ -50,7 +50,7 @@ class Walk:
 
     @property
     def goes_on(self) -> bool:
-        """Return whether there are further blocks."""
+        """Whether there are further blocks."""
         return bool(self._ways)
 
 

@@ -36,7 +36,7 @@ class Window:
 
     @property
     def goes_on(self) -> bool:
-        """Return whether there may be further rows."""
+        """Whether there may be further rows."""
         return bool(self._keys) or self._unread is not None
 
     def remove(self, size: int) -> int:
