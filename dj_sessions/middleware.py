@@ -29,7 +29,8 @@ from dj_sessions._http.decision import decide as decide_by_rules
 from dj_sessions._http.error_reports import ReportFilter
 from dj_sessions._session.modes import Mode, finish, in_async, in_sync
 from dj_sessions._session.registries import current_request, registries, used
-from dj_sessions._session.twins import Twinned, replacement, twin_of
+from dj_sessions._session.twin_makers import replacement
+from dj_sessions._session.twins import Twinned, twin_of
 from dj_sessions.conf import conf
 from dj_sessions.exceptions import SessionInterrupted, UpdateError
 

@@ -100,6 +100,7 @@ ROOMS = {
         "_http*",
         "_session.modes",
         "_session.registries",
+        "_session.twin_makers",
         "_session.twins",
     ),
     "decorators": ("_http.passive",),

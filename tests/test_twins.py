@@ -10,7 +10,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.utils.functional import SimpleLazyObject
 
-from dj_sessions._session import twins
+from dj_sessions._session import twin_makers, twins
 from dj_sessions._session.modes import finish, in_async, in_sync
 from dj_sessions._session.twins import (
     Twinned,
@@ -801,6 +801,7 @@ def test_other_attributes_of_a_class_are_not_taken_for_twins():
 
 
 def test_everything_public_is_documented():
-    for name, thing in vars(twins).items():
-        if inspect.isfunction(thing) and thing.__module__ == twins.__name__ and name[0] != "_":
-            assert thing.__doc__, name
+    for room in (twins, twin_makers):
+        for name, thing in vars(room).items():
+            if inspect.isfunction(thing) and thing.__module__ == room.__name__ and name[0] != "_":
+                assert thing.__doc__, name

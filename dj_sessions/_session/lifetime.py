@@ -14,7 +14,8 @@ from dj_sessions._session import expiry as rules
 from dj_sessions._session.limited import LimitedSession
 from dj_sessions._session.limits import Remaining
 from dj_sessions._session.modes import Mode
-from dj_sessions._session.twins import after_load_in_thread, operation_on_data, twin_of
+from dj_sessions._session.twin_makers import after_load_in_thread
+from dj_sessions._session.twins import operation_on_data, twin_of
 from dj_sessions.conf import conf, has_limits
 
 

@@ -8,7 +8,8 @@ from typing import Any, Final
 from asgiref.sync import async_to_sync
 from django.core.cache import BaseCache, caches
 
-from dj_sessions._session.twins import is_async, twin_of
+from dj_sessions._session.twin_makers import is_async
+from dj_sessions._session.twins import twin_of
 from dj_sessions.backends.stored import StoredSession
 from dj_sessions.conf import conf
 
