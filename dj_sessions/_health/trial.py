@@ -6,7 +6,6 @@ It belongs to nobody, and has an end: what a process leaves that is killed is go
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from time import monotonic, perf_counter
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from asgiref.sync import sync_to_async
 
 from dj_sessions import _keys
 from dj_sessions._health import facts
+from dj_sessions._health.remains import Remains
 from dj_sessions._health.report import Problem, Report
 from dj_sessions._session.modes import Mode
 from dj_sessions.backends.stored import StoredSession
@@ -77,8 +77,7 @@ class Trial:
         self._is_stored = issubclass(store, StoredSession)
         # On a replica that lags it is a while before what is written is what is read.
         self._reads_elsewhere = self._is_stored and facts.reads_elsewhere(store()._storage)
-        #: The keys under which something may be stored.
-        self._keys: dict[str, None] = {}
+        self._remains = Remains(store)
 
     async def run(self, mode: Mode) -> None:
         """Live, and remove all of it; raises what the store raises, or Unexpected."""
@@ -111,7 +110,7 @@ class Trial:
 
     async def _live(self, mode: Mode) -> None:
         self._go_on()
-        unknown = self._new(_keys.new_key())
+        unknown = self._remains.session(_keys.new_key())
         await self._do(mode, "look up", unknown.load, unknown.aload)
         session = await self._create(mode)
         await self._save(mode, session)
@@ -123,13 +122,13 @@ class Trial:
         await self._end(mode, await self._change_key(mode, session.session_key))
 
     async def _create(self, mode: Mode) -> Any:
-        session = self._new()
+        session = self._remains.session()
         session[NAME] = 1
         session.set_expiry(LIFETIME)
         await self._do(mode, "create", session.save, session.asave)
-        self._note(session.session_key)
+        self._remains.note(session.session_key)
         self._when_stored(session)
-        other = self._new(session.session_key)
+        other = self._remains.session(session.session_key)
         found = await self._do(mode, "read", other.get, other.aget, NAME)
         _expect(
             found == 1,
@@ -146,7 +145,7 @@ class Trial:
 
     async def _lose(self, mode: Mode, session: Any) -> None:
         """Try to replace what others have replaced: the store has to refuse that."""
-        key, late = session.session_key, self._new(session.session_key)
+        key, late = session.session_key, self._remains.session(session.session_key)
         storage, data = late._storage, await mode(late._get_session, late._aget_session)
         stale = await mode(storage.read_latest, storage.aread_latest, key)
         session[NAME] = 3
@@ -163,7 +162,7 @@ class Trial:
         await self._expect_value(mode, key, 3)
 
     async def _merge(self, mode: Mode, key: str) -> None:
-        one, two = self._new(key), self._new(key)
+        one, two = self._remains.session(key), self._remains.session(key)
         for session in (one, two):
             await mode(session.get, session.aget, NAME)
         one[f"{NAME}_one"] = two[f"{NAME}_two"] = 1
@@ -178,16 +177,16 @@ class Trial:
         )
 
     async def _change_key(self, mode: Mode, key: str) -> Any:
-        session = self._new(key)
+        session = self._remains.session(key)
         await mode(session.get, session.aget, NAME)
         await self._do(mode, "change key", session.cycle_key, session.acycle_key)
-        self._note(session.session_key)
+        self._remains.note(session.session_key)
         await self._expect_value(mode, session.session_key, 3 if self._is_stored else 2)
         await self._expect_value(mode, key, None)
         return session
 
     async def _end(self, mode: Mode, session: Any) -> None:
-        key, late = session.session_key, self._new(session.session_key)
+        key, late = session.session_key, self._remains.session(session.session_key)
         await mode(late.get, late.aget, NAME)
         await self._do(mode, "end", session.flush, session.aflush)
         await self._expect_value(mode, key, None)
@@ -197,7 +196,7 @@ class Trial:
         except UpdateError:
             return
         finally:
-            self._note(late.session_key)
+            self._remains.note(late.session_key)
         raise Unexpected(
             "brought-back",
             "A save that came late has brought back a session that was ended.",
@@ -207,11 +206,11 @@ class Trial:
     async def _live_in_cookie(self, mode: Mode) -> None:
         steps = ("look up", "compare and lose", "merge", "change key", "end", "come late")
         self._skip(IN_THE_COOKIE, *steps)
-        session = self._new()
+        session = self._remains.session()
         session[NAME] = 1
         session.set_expiry(LIFETIME)
         await self._do(mode, "create", session.save, session.asave)
-        other = self._new(session.session_key)
+        other = self._remains.session(session.session_key)
         found = await self._do(mode, "read", other.get, other.aget, NAME)
         session[NAME] = 2
         await self._do(mode, "save", session.save, session.asave)
@@ -235,53 +234,16 @@ class Trial:
         """Return what the session has under the keys of ``wanted``, once a replica has that."""
         end = monotonic() + (facts.LONGEST_LAG if self._reads_elsewhere else 0)
         while True:
-            session = self._new(key)
+            session = self._remains.session(key)
             found = {name: await mode(session.get, session.aget, name) for name in wanted}
             if found == wanted or monotonic() >= end:
                 return found
             await mode(facts.look_again, sync_to_async(facts.look_again))
 
-    # Nothing is left
-
-    def _new(self, key: str | None = None) -> Any:
-        """Return a session that has its new keys noted before anything is stored under them."""
-        session = self._store(key)
-        make, amake = session._get_new_session_key, session._aget_new_session_key
-
-        def made() -> str:
-            key: str = make()
-            self._note(key)
-            return key
-
-        async def amade() -> str:
-            key: str = await amake()
-            self._note(key)
-            return key
-
-        session._get_new_session_key, session._aget_new_session_key = made, amade
-        return session
-
-    def _note(self, key: str | None) -> None:
-        if key and not is_kept_by_clients(self._store):
-            self._keys[key] = None
-
     async def _clean(self, mode: Mode) -> None:
-        for key in self._keys:
-            try:
-                await self._remove(mode, key)
-            except Exception:  # noqa: BLE001 # whatever it is, what the trial has raised says more
-                if "create" in self._times and LEFT not in self._report.problems:
-                    self._report.problems.append(LEFT)
-
-    async def _remove(self, mode: Mode, key: str) -> None:
-        session = self._store(key)
-        if not self._is_stored or session._deletes_its_own_way():
-            await mode(session.delete, session.adelete, key)
-        if self._is_stored:
-            storage = session._storage
-            with suppress(NotImplementedError):  # by one that has async methods alone
-                await mode(storage.drop_forward, sync_to_async(storage.drop_forward), key)
-            await mode(storage.remove, storage.aremove, key)
+        is_clean = await self._remains.remove(mode)
+        if not is_clean and "create" in self._times and LEFT not in self._report.problems:
+            self._report.problems.append(LEFT)
 
 
 def _expect(condition: bool, code: str, what: str, remedy: str) -> None:
