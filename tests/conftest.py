@@ -67,10 +67,13 @@ from dj_sessions.registry import register, registries
 from dj_sessions.storage.copies import generations
 from dj_sessions.storage.copies import outage as outages
 from dj_sessions.storage.rows import ends
+from dj_sessions.storage.redis import clients as redis_clients
+from dj_sessions.storage.redis import server as redis_server
 from tests import redis_servers, router, services
 from tests.clock import Clock
 from tests.databases import empty_tables, only
 from tests.modes import MODES, Mode
+from tests.patience import PATIENCE
 from tests.settings import WITH
 from tests.stores import CASES, MOVING, Case, Store
 
@@ -115,6 +118,7 @@ MARKS = {
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "stores(*engines, **attributes): the stores that it is for")
     config.addinivalue_line("markers", "modes(*names): the modes that it is for")
+    config.addinivalue_line("markers", "usual_limits: with the limits of the engine redis")
     for name, places in MARKS.items():
         line = f"{name}: every test in {', '.join(sorted(places))}"
         config.addinivalue_line("markers", line)
@@ -478,3 +482,17 @@ def each_test_has_its_own_minute_of_log_lines(monkeypatch: pytest.MonkeyPatch) -
 def nobody_waits_long_for_a_save_that_waits_for_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test does between two storage calls of a save waits for the turn of that save."""
     monkeypatch.setattr(contention, "TURN_TIMEOUT", 0.02)
+
+
+@pytest.fixture(autouse=True)
+def a_redis_may_take_its_time(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server, or this process, may stand still: only `usual_limits` has sessions fail then."""
+    if request.node.get_closest_marker("usual_limits"):
+        return
+    for name in redis_clients.TIMEOUTS:
+        monkeypatch.setitem(redis_clients.TIMEOUTS, name, redis_servers.PATIENT[name])
+    monkeypatch.setattr(redis_clients, "NODE_TIMEOUT", redis_servers.PATIENT["socket_timeout"])
+    for module in (redis_clients, redis_server):
+        monkeypatch.setattr(module, "LIMIT", PATIENCE)

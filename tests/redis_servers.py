@@ -31,6 +31,9 @@ from tests.services import Absent, Service
 #: For a machine that does many things at a time: what is said of the usual limits is tested apart.
 PATIENT = {"socket_timeout": 20, "socket_connect_timeout": 20}
 MASTERS = 3
+#: Milliseconds after which another server takes the place of one that is silent. A busy machine has
+#: any of them stand still for a second, and who is replaced then loses what it was told meanwhile.
+SILENT = 4000
 START_SECONDS = 60
 
 
@@ -58,7 +61,8 @@ def place(words: Collection[str]) -> dict[str, Any]:
         return {"CLUSTER": [f"127.0.0.1:{cluster().port}"]}
     if "redis-sentinel" in words:
         watcher, _ = sentinel()
-        return {"SENTINEL": {"SENTINELS": [("127.0.0.1", watcher.port)], "SERVICE": SERVICE}}
+        asked = {"SENTINELS": [("127.0.0.1", watcher.port)], "SERVICE": SERVICE}
+        return {"SENTINEL": asked | {"OPTIONS": PATIENT}}
     return {"URL": plain()}
 
 
@@ -100,7 +104,7 @@ def encrypted() -> tuple[int, Path]:
     identity.cert_chain_pems[0].write_to_path(home / "cert.pem")
     files = {"ca-cert": "ca", "cert": "cert", "key": "key"}
     options = [(f"--tls-{name}-file", str(home / f"{file}.pem")) for name, file in files.items()]
-    port = _port()
+    port = services.free_port()
     _start(1, "--tls-port", str(port), *itertools.chain.from_iterable(options))
     return port, home
 
@@ -111,9 +115,9 @@ def cluster() -> Service:
     return cluster_of(MASTERS)[0]
 
 
-def cluster_of(count: int, replicas: int = 0, timeout: int = 5000) -> list[Service]:
-    """The servers of a new cluster; a master that is silent for ``timeout`` ms is replaced."""
-    servers = _start(count, "--cluster-enabled", "yes", "--cluster-node-timeout", str(timeout))
+def cluster_of(count: int, replicas: int = 0) -> list[Service]:
+    """The servers of a new cluster; a master that is silent is replaced, where it has a replica."""
+    servers = _start(count, "--cluster-enabled", "yes", "--cluster-node-timeout", str(SILENT))
     places = [f"127.0.0.1:{server.port}" for server in servers]
     join = [services._binary("redis-cli"), "--cluster", "create", *places, "--cluster-yes"]
     join += ["--cluster-replicas", str(replicas)]
@@ -146,10 +150,21 @@ def sentinel() -> tuple[Service, list[Service]]:
     (watcher,) = _start(1, sentinel=True)
     with redis.Redis(port=watcher.port) as client:
         client.execute_command("SENTINEL", "MONITOR", SERVICE, "127.0.0.1", master.port, 1)
-        client.execute_command("SENTINEL", "SET", SERVICE, "down-after-milliseconds", 1000)
+        client.execute_command("SENTINEL", "SET", SERVICE, "down-after-milliseconds", SILENT)
         client.execute_command("SENTINEL", "SET", SERVICE, "failover-timeout", 5000)
         _wait(lambda: client.sentinel_slaves(SERVICE))
     return watcher, [master, replica]
+
+
+def wait_for_replica(client: redis.Redis) -> None:
+    """Wait until a replica of this master has what there is now."""
+    told = client.info("replication")["master_repl_offset"]
+    _wait(lambda: any(copy["offset"] >= told for copy in _replicas(client)))
+
+
+def _replicas(client: redis.Redis) -> list[dict[str, Any]]:
+    facts = client.info("replication")
+    return [facts[f"slave{number}"] for number in range(facts["connected_slaves"])]
 
 
 def _start(count: int, *options: str, sentinel: bool = False) -> list[Service]:
@@ -157,7 +172,7 @@ def _start(count: int, *options: str, sentinel: bool = False) -> list[Service]:
     servers = []
     for _ in range(count):
         directory = Path(tempfile.mkdtemp(prefix="dj_sessions_redis_"))
-        port = _port()
+        port = services.free_port()
         command = [binary]
         if sentinel:
             (directory / "sentinel.conf").touch()  # in which it keeps what it finds out
@@ -170,25 +185,20 @@ def _start(count: int, *options: str, sentinel: bool = False) -> list[Service]:
         atexit.register(services._stop, process, signal.SIGTERM, directory, os.getpid())
         server = Service("redis", "127.0.0.1", port)
         with redis.Redis(port=port, retry=None) as client:
-            _wait(client.ping)
+            _wait(client.ping, process, directory)
         servers.append(server)
     return servers
 
 
-def _port() -> int:
-    """A port whose number leaves room for that of the cluster's bus, 10,000 above."""
-    while True:
-        port = services._free_port()
-        if port < 55_000:
-            return port
-
-
-def _wait(answer) -> None:
+def _wait(answer, process=None, directory=None) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         with suppress(redis.RedisError):
             if answer():
                 return
+        if process is not None and process.poll() is not None:
+            log = (directory / "log").read_text(errors="replace")
+            raise Absent(f"redis-server ended at once: {services._last_line(log)}")
         if time.monotonic() > deadline:
             raise Absent("redis-server does not answer")
         time.sleep(0.05)

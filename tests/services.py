@@ -25,6 +25,7 @@ import getpass
 import json
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -37,6 +38,10 @@ from pathlib import Path
 
 HANDED_DOWN = "DJ_SESSIONS_TEST_RUN"
 START_SECONDS = 60
+#: The first port that servers of the tests are given, and how far above is that of a cluster's bus.
+LOWEST_PORT, BUS = 10_240, 10_000
+#: The ports that this process was given.
+_ports: set[int] = set()
 REDIS_DB = int(os.environ.get("REDIS_DB", "15"))
 
 
@@ -137,6 +142,8 @@ def ask_memcached(at: Service) -> str:
 def start_postgres(directory: Path, at: Service) -> list[list[str]]:
     data = str(directory / "data")
     options = [f"listen_addresses={at.host}", f"unix_socket_directories={directory}", "fsync=off"]
+    # Some tests have a connection for each of many threads, in each of several workers.
+    options.append("max_connections=400")
     initdb = [_binary("initdb"), "-D", data, "-U", at.user, "-E", "UTF8", "--locale=C"]
     server = [_binary("postgres"), "-D", data, "-p", str(at.port)]
     for option in options:
@@ -150,6 +157,7 @@ def start_mariadb(directory: Path, at: Service) -> list[list[str]]:
     server = [_binary("mariadbd"), *shared, f"--bind-address={at.host}", f"--port={at.port}"]
     files = [f"--socket={directory / 'socket'}", f"--pid-file={directory / 'pid'}"]
     quick = ["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M"]
+    quick.append("--max-connections=400")  # as with PostgreSQL
     return [[*install, "--auth-root-authentication-method=normal"], [*server, *files, *quick]]
 
 
@@ -228,7 +236,7 @@ def _ask(kind: Kind, at: Service) -> str:
 
 def _start(kind: Kind) -> Service:
     directory = Path(tempfile.mkdtemp(prefix=f"dj_sessions_{kind.name}_"))
-    at = Service(kind.name, "127.0.0.1", _free_port(), user=kind.user)
+    at = Service(kind.name, "127.0.0.1", free_port(), user=kind.user)
     # PostgreSQL refuses root; root may become somebody else for it.
     other = {} if kind.root or os.geteuid() else _somebody_else(directory)
     server = None
@@ -323,10 +331,52 @@ def _somebody_else(directory: Path) -> dict[str, object]:
     raise Absent("PostgreSQL refuses to run as root, and there is no user postgres or nobody")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on which nobody listens, and that nobody else is given who runs these tests.
+
+    Not one of those from which the kernel takes the near end of a connection: whichever was free a
+    moment ago, some client may have before the server is up. There is another one 10,000 above it,
+    where the servers of a cluster of Redis meet.
+    """
+    while True:
+        # Not as the test's seed says, which is that of all workers.
+        port = random.SystemRandom().randrange(LOWEST_PORT, _first_of_clients() - BUS)
+        if _is_ours(port) and all(map(_is_free, (port, port + BUS))):
+            return port
+
+
+def _first_of_clients() -> int:
+    try:
+        first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except OSError:
+        first = 0
+    return max(first, LOWEST_PORT + 2 * BUS)
+
+
+def _is_ours(port: int) -> bool:
+    """Take the port for this process, which holds a lock on its byte of a file while it lives."""
+    if port in _ports:
+        return False
+    try:
+        fcntl.lockf(_file_of_ports(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    _ports.add(port)
+    return True
+
+
+@functools.cache
+def _file_of_ports() -> int:
+    return os.open(_directory() / "ports.lock", os.O_CREAT | os.O_RDWR, 0o600)
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def _in_words(error: Exception) -> str:

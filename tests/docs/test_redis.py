@@ -88,6 +88,7 @@ def test_a_session_is_as_large_as_the_page_says(name, example, no_limits):
     assert example("redis", "shop.look").data_of(text.decode()) == SESSIONS[name]
 
 
+@pytest.mark.usual_limits
 def test_the_options_have_the_defaults_of_the_page():
     said = {row["Option"].strip("`"): row["Default"] for row in PAGE.sections["OPTIONS"].rows}
     assert said.pop("max_connections") == f"{clients.CONNECTIONS} for each event loop"
@@ -114,6 +115,7 @@ def test_the_page_costs_what_the_contract_counts():
     assert said == counted
 
 
+@pytest.mark.usual_limits
 def test_what_a_machine_that_is_gone_costs_fits_into_a_second():
     """Two attempts: an answer that never comes, and a connection that is never made, or silent."""
     connect, answer = clients.TIMEOUTS["socket_connect_timeout"], clients.TIMEOUTS["socket_timeout"]

@@ -121,7 +121,7 @@ class OwnServer:
     def __init__(self, name: str, *options: str) -> None:
         [self._kind] = [kind for kind in services.KINDS if kind.name == name]
         self.directory = Path(tempfile.mkdtemp(prefix=f"dj_sessions_own_{name}_"))
-        self.at = Service(name, "127.0.0.1", services._free_port(), user=self._kind.user)
+        self.at = Service(name, "127.0.0.1", services.free_port(), user=self._kind.user)
         self._rights = {}
         if not self._kind.root and not os.geteuid():
             self._rights = services._somebody_else(self.directory)

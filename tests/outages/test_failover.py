@@ -23,8 +23,11 @@ from tests.outages.test_restarts import Visitor, under_load
 from tests.patience import PATIENCE
 from tests.services import Service
 
-# Whose connections of earlier tests each request looks at.
-pytestmark = pytest.mark.usefixtures("databases")
+pytestmark = [
+    # Whose connections of earlier tests each request looks at.
+    pytest.mark.usefixtures("databases"),
+    pytest.mark.usual_limits,  # a server that hangs is noticed
+]
 
 
 class AsyncVisitor(Visitor):
@@ -68,7 +71,7 @@ class Master:
         for server in self.servers:
             with redis.Redis(port=server.port) as client:
                 if client.info("replication")["role"] == "master" and client.dbsize():
-                    client.wait(1, 1000)  # until the replica has what there is
+                    redis_servers.wait_for_replica(client)
                     os.kill(client.info("server")["process_id"], self.end)
 
 
@@ -110,7 +113,7 @@ def test_a_replica_takes_the_place_of_the_master_that_sentinel_watches(end):
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_replica_takes_the_place_of_a_node_of_a_cluster(end):
-    servers = redis_servers.needed(lambda: redis_servers.cluster_of(6, replicas=1, timeout=1000))
+    servers = redis_servers.needed(lambda: redis_servers.cluster_of(6, replicas=1))
     config = {"CLUSTER": [f"127.0.0.1:{server.port}" for server in servers]}
     with override_settings(SESSION_ENGINE=engine.__name__, SESSION_REDIS=config):
         under_load(Master(servers, end), engine, AsyncVisitor, restart=False)

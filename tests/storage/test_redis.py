@@ -15,7 +15,7 @@ import time
 import warnings
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from datetime import timedelta
 from unittest import mock
 
@@ -35,7 +35,8 @@ from dj_sessions.storage.redis.steps import DIGEST
 from dj_sessions.testing import AsyncStorageContract, StorageContract
 from tests import redis_servers
 from tests.counters import round_trips, thread_hops
-from tests.patience import PATIENCE, quickest
+from tests.outages.servers import Proxy
+from tests.patience import PATIENCE, eventually, quickest
 from tests.redis_servers import PATIENT
 from tests.storage.test_many import all_methods
 
@@ -128,6 +129,11 @@ def storage():
 def record(payload, **age):
     now = timezone.now()
     return Record(payload, now + timedelta(**(age or {"hours": 1})), now)
+
+
+def milliseconds_since(began):
+    """Redis has a clock of its own, which goes on while a busy machine takes its time."""
+    return 1000 * (time.monotonic() - began)
 
 
 def raw(key):
@@ -224,14 +230,17 @@ def test_many_at_once_are_what_each_is_alone(kind):
 @pytest.mark.slow
 def test_what_a_node_of_a_cluster_has_not_answered_counts_as_no_step(cache_prefixes):
     config = redis_servers.needed(cluster) | {"PREFIX": f"{next(cache_prefixes)}:"}
-    config["OPTIONS"] = {"socket_timeout": 0.1}
+    keys = [secrets.token_hex(16) for _ in range(20)]
     with override_settings(SESSION_REDIS=config):
-        where, keys = storage(), [secrets.token_hex(16) for _ in range(20)]
-        where.many("insert", [(key, record("there")) for key in keys])
+        storage().many("insert", [(key, record("there")) for key in keys])
+    impatient = config | {"OPTIONS": {"socket_timeout": 0.1}}
+    with override_settings(SESSION_REDIS=impatient):
+        where = storage()
+        eventually(lambda: where.server.client, redis.RedisError)  # connected
         start = redis_servers.cluster().port
         port = next(node.port for node in where.server.client.get_nodes() if node.port != start)
         with redis.Redis(port=port) as node:
-            node.client_pause(5000)
+            node.client_pause(1000 * PATIENCE, all=False)  # scripts, and not what ends the pause
             with pytest.raises(redis.TimeoutError):
                 where.many("replace", [(key, record("new"), record("other")) for key in keys])
             node.client_unpause()
@@ -245,10 +254,11 @@ def test_what_is_stored_is_the_signed_text_for_its_very_lifetime(kind, clock, no
     session = SessionStore()
     session["colour"] = "green"
     session.set_expiry(timedelta(milliseconds=90_500))
+    began = time.monotonic()
     session.save()
     text, left = raw(session.session_key)
     assert text.decode() == session.encode(dict(session.items()))
-    assert 90_400 < left <= 90_500
+    assert 90_400 - milliseconds_since(began) < left <= 90_500
 
 
 @of_one_server
@@ -256,11 +266,12 @@ def test_a_forward_stands_under_the_old_key_for_a_minute(kind, mode):
     where, key = mode.wrap(storage()), "a" * 32
     forward = forwards.make(key, "b" * 32)
     assert where.insert(key, record("text"))
+    began = time.monotonic()
     assert where.move(key, None, forward)
     assert where.read(key) == Record(None, forward=forward)
     text, left = raw(key)
     assert text.startswith(b"#moved:")
-    assert 59_000 < left <= 60_000
+    assert 59_000 - milliseconds_since(began) < left <= 60_000
     assert not where.insert(key, record("another"))
 
 
@@ -367,6 +378,7 @@ def test_without_scripts_a_connection_that_fails_is_made_anew(kind, mode, monkey
     assert where.read(key).payload == "new"
 
 
+@pytest.mark.usual_limits
 @pytest.mark.parametrize("kind", ["no scripts"], indirect=True)
 def test_without_scripts_a_full_server_ends_sessions_as_well(kind, mode):
     where, keys = mode.wrap(storage()), [secrets.token_hex(16) for _ in range(3)]
@@ -386,15 +398,19 @@ def test_without_scripts_a_full_server_ends_sessions_as_well(kind, mode):
 
 @pytest.mark.parametrize("kind", ["no scripts"], indirect=True)
 def test_without_scripts_a_server_that_falls_silent_is_not_asked_for_good(kind, mode):
-    where, key = mode.wrap(storage()), secrets.token_hex(16)
-    where.insert(key, record("old"))
-    where.replace(key, record("old"), None)
-    with redis.Redis(port=redis_servers.restricted().port) as other:
-        other.client_pause(4000, all=False)  # EXEC alone
-        began = time.monotonic()
+    config = single_of(kind) | {"OPTIONS": {"client_name": f"silent-{mode.name}"}}
+    server, key = server_of(config), secrets.token_hex(16)
+    where = mode.wrap(type(storage())(server, f"{secrets.token_hex(4)}:"))
+    eventually(lambda: where.insert(key, record("old")), redis.RedisError)
+    eventually(lambda: where.replace(key, record("old"), None), redis.RedisError)
+
+    def visit():
         with pytest.raises((redis.TimeoutError, redis.WatchError)):
             where.replace(key, record("new"), record("old"))
-        took = time.monotonic() - began
+
+    with redis.Redis(port=redis_servers.restricted().port) as other:
+        other.client_pause(1000 * PATIENCE, all=False)  # EXEC alone
+        took = quickest(visit, below=3.5)
         other.client_unpause()
     assert took < 3.5
 
@@ -632,7 +648,7 @@ def test_nobody_waits_for_good_for_an_error_that_cannot_be_copied(monkeypatch):
         raise OddError(Answer)
 
     async def visit():
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             return await together(["a", "b"])
 
     monkeypatch.setattr(redis.asyncio.client.Pipeline, "execute", fail)
@@ -670,6 +686,7 @@ def silent():
         yield server.getsockname()[1]
 
 
+@pytest.mark.usual_limits
 def test_a_silent_server_costs_a_second_at_most(silent, mode):
     with override_settings(SESSION_REDIS={"URL": f"redis://127.0.0.1:{silent}"}):
 
@@ -677,29 +694,29 @@ def test_a_silent_server_costs_a_second_at_most(silent, mode):
             with pytest.raises(redis.TimeoutError):
                 mode.wrap(SessionStore("k" * 32)).get("colour")
 
-        assert quickest(visit) < 1.2  # of which 0.2 are the machine's
+        assert quickest(visit, below=1.2) < 1.2  # of which 0.2 are the machine's
 
 
+@pytest.mark.usual_limits
 def test_a_server_that_falls_silent_costs_a_second_at_most(mode):
-    server = redis_servers.needed(redis_servers.restricted)
-    config = {"URL": f"redis://127.0.0.1:{server.port}", "OPTIONS": {"client_name": mode.name}}
-    with override_settings(SESSION_REDIS=config):
+    way = Proxy(redis_servers.needed(redis_servers.restricted))
+    config = {"URL": f"redis://127.0.0.1:{way.port}"}
+    with override_settings(SESSION_REDIS=config), closing(way):
         session = mode.wrap(SessionStore())
-        session.save()
+        eventually(session.save, redis.RedisError)
 
         def visit():
             with pytest.raises(redis.TimeoutError):
                 session.load()
 
-        with redis.Redis(port=server.port) as other:
-            other.client_pause(10_000)
-            took = quickest(visit)
-            other.client_unpause()
-        assert took < 1.2
-        session.flush()
+        way.silence()
+        assert quickest(visit, below=1.2) < 1.2
+        way.restore()
+        eventually(session.flush, redis.RedisError)
 
 
 @pytest.mark.slow
+@pytest.mark.usual_limits
 @pytest.mark.parametrize("is_silent", [False, True])
 def test_a_sentinel_that_is_down_leaves_time_for_the_others(silent, mode, is_silent):
     watcher, _ = redis_servers.needed(redis_servers.sentinel)
@@ -710,15 +727,7 @@ def test_a_sentinel_that_is_down_leaves_time_for_the_others(silent, mode, is_sil
         "OPTIONS": {"client_name": f"{mode.name}-{is_silent}"},
     }
     with override_settings(SESSION_REDIS=config):
-        assert eventually(mode.wrap(SessionStore("k" * 32)).load) == {}
-
-
-def eventually(attempt, tries=5):
-    """What an attempt returns, which may come too late on a busy machine."""
-    for _ in range(tries - 1):
-        with suppress(redis.RedisError):
-            return attempt()
-    return attempt()
+        assert eventually(mode.wrap(SessionStore("k" * 32)).load, redis.RedisError) == {}
 
 
 @pytest.fixture
@@ -758,7 +767,7 @@ def test_a_server_that_is_not_there_is_told_at_once(mode):
             with pytest.raises(redis.ConnectionError):
                 session.get("colour")
 
-        assert quickest(visit) < 0.5
+        assert quickest(visit, below=0.5) < 0.5
         assert session.raw._session_key == "k" * 32
 
 
