@@ -66,9 +66,9 @@ from dj_sessions.backends import cached_db
 from dj_sessions.registry import register, registries
 from dj_sessions.storage.copies import generations
 from dj_sessions.storage.copies import outage as outages
-from dj_sessions.storage.rows import ends
 from dj_sessions.storage.redis import clients as redis_clients
 from dj_sessions.storage.redis import server as redis_server
+from dj_sessions.storage.rows import ends
 from tests import redis_servers, router, services
 from tests.clock import Clock
 from tests.databases import empty_tables, only

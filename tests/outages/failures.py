@@ -64,17 +64,14 @@ def cut_cache(place: Place) -> Iterator[None]:
 
 @provokes("accepts and never answers", *SERVERS)
 def silence_database(place: Place) -> Iterator[None]:
-    connections[FRAGILE].close()  # a connection that there is waits as its driver does
-    place.database_proxy.silence()
-    yield
-    place.database_proxy.restore()
+    with place.silent_database():
+        yield
 
 
 @provokes("accepts and never answers", *REDIS, "Memcached")
 def silence_cache(place: Place) -> Iterator[None]:
-    place.cache_proxy.silence()
-    yield
-    place.cache_proxy.restore()
+    with place.silent_cache():
+        yield
 
 
 # -- databases

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from django.conf import settings
 from django.core.cache import caches, close_caches
 from django.db import close_old_connections, connections
 from django.test import override_settings
@@ -21,37 +22,38 @@ from tests import router
 from tests.browser import needs
 from tests.outages.disks import small_disk
 from tests.outages.servers import OwnServer, Proxy
+from tests.patience import PATIENCE
 
 #: The alias of the database, and of the cache, that may fail.
 FRAGILE = "fragile"
 
-#: Settings under which no client waits longer than a test may, and each as long as a busy machine
-#: may take to answer.
 REDIS = "django.core.cache.backends.redis.RedisCache"
 DJANGO_REDIS = "django_redis.cache.RedisCache"
 MEMCACHED = "django.core.cache.backends.memcached.PyMemcacheCache"
 CACHES = {
-    "Redis": (REDIS, {"socket_timeout": 0.5}),
-    "django-redis": (DJANGO_REDIS, {"SOCKET_TIMEOUT": 0.5}),
-    "Memcached": (MEMCACHED, {"timeout": 0.5}),
+    "Redis": (REDIS, {"socket_timeout": PATIENCE}),
+    "django-redis": (DJANGO_REDIS, {"SOCKET_TIMEOUT": PATIENCE}),
+    "Memcached": (MEMCACHED, {"timeout": PATIENCE}),
 }
 DATABASES: dict[str, tuple[str, dict[str, Any]]] = {
     "PostgreSQL": (
         "postgres",
-        {
-            "connect_timeout": 2,
-            "options": "-c lock_timeout=100",
-        },
+        {"options": "-c lock_timeout=100"},
     ),
     "MariaDB": (
         "mariadb",
         {
-            "connect_timeout": 1,
-            "read_timeout": 1,
+            "connect_timeout": PATIENCE,
             "init_command": "SET SESSION innodb_lock_wait_timeout = 0, lock_wait_timeout = 0",
         },
     ),
     "SQLite": ("default", {"timeout": 0.2}),
+}
+#: Seconds for an answer of a cache, and the options of databases, where no answer is to come.
+SOON = 0.5
+IMPATIENT = {
+    "PostgreSQL": {"connect_timeout": 2},
+    "MariaDB": {"connect_timeout": 1, "read_timeout": 1},
 }
 
 
@@ -72,6 +74,42 @@ class Place:
     def SessionStore(self) -> Any:
         return import_module(f"dj_sessions.backends.{self.engine}").SessionStore
 
+    @contextmanager
+    def silent_database(self) -> Iterator[None]:
+        """Have the database accept connections and never answer, and its clients notice soon."""
+        options = connections.settings[FRAGILE]["OPTIONS"]
+        with mock.patch.dict(options, IMPATIENT[str(self.database)]):
+            connections[FRAGILE].close()  # a connection that there is waits as its driver does
+            self.database_proxy.silence()
+            yield
+            self.database_proxy.restore()
+        connections[FRAGILE].close()
+
+    @contextmanager
+    def silent_cache(self) -> Iterator[None]:
+        """Do the same with the cache, or the Redis of sessions."""
+        with self._impatient_clients():
+            self.cache_proxy.silence()
+            yield
+            self.cache_proxy.restore()
+
+    @contextmanager
+    def _impatient_clients(self) -> Iterator[None]:
+        if self.engine == "redis":
+            options = {"socket_timeout": SOON, "socket_connect_timeout": SOON}
+            with override_settings(SESSION_REDIS=settings.SESSION_REDIS | {"OPTIONS": options}):
+                yield
+            return
+        there = caches.settings[FRAGILE]
+        if self.cache == "Memcached":
+            change: dict[str, Any] = {"OPTIONS": there["OPTIONS"] | {"timeout": SOON}}
+        else:  # django-redis keeps its connections by the address
+            change = {"LOCATION": f"{there['LOCATION']}?socket_timeout={SOON}"}
+        with mock.patch.dict(there, change):
+            forget_client()
+            yield
+        forget_client()
+
 
 @contextmanager
 def place(
@@ -84,22 +122,22 @@ def place(
 ) -> Iterator[Place]:
     """Have `engine` keep its sessions in a `database`, a `cache` of `cache_server`, or files."""
     made = Place(engine, database, cache, cache_server=cache_server)
-    settings: dict[str, Any] = {"SESSION_ENGINE": f"dj_sessions.backends.{engine}"}
+    chosen: dict[str, Any] = {"SESSION_ENGINE": f"dj_sessions.backends.{engine}"}
     with ExitStack() as stack:
         if database:
             made.database_proxy = stack.enter_context(fragile_database(database, directory))
             stack.enter_context(router.use(FRAGILE))
         if engine == "redis" and cache_server:
             made.cache_proxy = way = stack.enter_context(way_to(cache_server))
-            settings["SESSION_REDIS"] = {"URL": f"redis://127.0.0.1:{way.port}"}
+            chosen["SESSION_REDIS"] = {"URL": f"redis://127.0.0.1:{way.port}"}
         elif cache and cache_server:
             made.cache_proxy = stack.enter_context(fragile_cache(cache, cache_server))
-            settings["SESSION_CACHE_ALIAS"] = FRAGILE
+            chosen["SESSION_CACHE_ALIAS"] = FRAGILE
         if engine == "file":
             made.path = stack.enter_context(small_disk(directory)) / "sessions"
             made.path.mkdir()
-            settings["SESSION_FILE_PATH"] = made.path
-        stack.enter_context(override_settings(**settings))
+            chosen["SESSION_FILE_PATH"] = made.path
+        stack.enter_context(override_settings(**chosen))
         yield made
 
 
@@ -179,9 +217,33 @@ def way_to(server: OwnServer) -> Iterator[Proxy]:
         way.close()
 
 
+def forget_client() -> None:
+    """Have the next one use the cache as its settings say now."""
+    caches[FRAGILE].close()
+    del caches[FRAGILE]
+
+
 def _forget_cache() -> None:
     outages._outages.clear()
     generations._known.clear()
-    caches[FRAGILE].close()
-    del caches[FRAGILE]
+    forget_client()
     del caches.settings[FRAGILE]
+
+
+@contextmanager
+def asked_once_per_outage() -> Iterator[list[str]]:
+    """Have a cache that fails be left alone for longer than a test takes; which of them failed."""
+    failed: list[str] = []
+    fail = outages.Outage._failed
+
+    def note(self: outages.Outage, *args: Any) -> None:
+        failed.append(self.alias)
+        fail(self, *args)
+
+    with (
+        mock.patch.object(outages, "FIRST_REST", 10 * PATIENCE),
+        mock.patch.object(outages, "LONGEST_REST", 10 * PATIENCE),
+        mock.patch.object(outages.Outage, "_failed", note),
+    ):
+        yield failed
+    outages._outages.clear()

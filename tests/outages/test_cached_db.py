@@ -20,7 +20,14 @@ from dj_sessions.storage.copies import outage as outages
 from tests.contract.visits import session_cookie, visit
 from tests.counters import statements
 from tests.outages.failures import FAILURES
-from tests.outages.places import CACHES, FRAGILE, Place, begin_request
+from tests.outages.places import (
+    CACHES,
+    FRAGILE,
+    Place,
+    asked_once_per_outage,
+    begin_request,
+)
+from tests.outages.test_backoff import Clock
 from tests.outages.test_table import DATA, load, stored
 from tests.stores import in_thread
 
@@ -81,10 +88,14 @@ def test_an_outage_that_lasts_is_logged_once_per_interval(where, caplog):
     key = in_thread(stored, where)
     where.cache_proxy.cut()
     begin_request()
-    with mock.patch.object(outages, "LOG_INTERVAL", 0):  # it is over each time
+    clock = Clock()
+    with (
+        mock.patch.object(outages, "time", clock),
+        mock.patch.object(outages, "LOG_INTERVAL", 1),
+    ):
         for _ in range(2):
             assert where.SessionStore(key)["colour"] == "green"
-            rest()
+            clock.now += 1
     assert len(lines(caplog)) == 2
 
 
@@ -240,19 +251,13 @@ def test_a_cache_that_ignores_its_errors_is_made_up_for(where):
 
 def test_a_cache_that_hangs_costs_a_time_limit_now_and_then(where):
     key = in_thread(stored, where)
-    where.cache_proxy.silence()
     begin_request()
-    with (
-        mock.patch.object(outages, "FIRST_REST", 60),
-        mock.patch.object(outages, "LONGEST_REST", 60),
-    ):
-        began = time.monotonic()
+    with where.silent_cache(), asked_once_per_outage() as failed:
         for _ in range(20):
             session = where.SessionStore(key)
             session["n"] = session.get("n", 0) + 1
             session.save()
-        assert time.monotonic() - began < 5  # 0.5 once, and not forty times
-    outages._outages.clear()
+        assert len(failed) == 1  # and not forty times
 
 
 class Tenant(threading.local):

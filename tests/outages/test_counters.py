@@ -68,8 +68,9 @@ def test_an_outage_is_counted_once_with_its_length(where, mode, seen):
         read(mode, key)
     [outage], [length] = seen.all("outages"), seen.all("outage.duration")
     assert began <= outage.at <= met
-    assert restored - met <= length.value <= over - began
-    assert length.value == pytest.approx(length.at - outage.at, abs=0.05)
+    # Noted a moment after it began, and after it was over.
+    assert restored - outage.at <= length.value <= length.at - began
+    assert length.at <= over
     assert length.attributes == {"cache": FRAGILE}
 
 

@@ -13,6 +13,7 @@ from django.core.cache import caches
 from django.db import connections
 from django.http import HttpResponse
 from django.test import RequestFactory, override_settings
+from redis.exceptions import RedisError
 
 from dj_sessions.exceptions import SessionConflict
 from dj_sessions.middleware import SessionMiddleware
@@ -20,7 +21,7 @@ from dj_sessions.models import Session
 from tests import router
 from tests.outages.places import FRAGILE, _forget_database, begin_request, fragile_cache
 from tests.outages.servers import OwnServer
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, eventually
 from tests.stores import in_thread
 
 VISITORS = 4
@@ -104,7 +105,7 @@ def under_load(
     """Kill the server between two spells of visits, start it again, and count."""
     session = engine.SessionStore()
     session["colour"] = "green"
-    session.save()
+    eventually(session.save, RedisError)
     key = session.session_key
     with visiting(key, *others) as visitors:
         wait_for_answers(visitors, SOME)
@@ -115,7 +116,9 @@ def under_load(
             server.start()
         wait_for_answers(visitors, SOME)
     begin_request()
-    found = in_thread(lambda: dict(engine.SessionStore(key).items()))
+    found = eventually(
+        lambda: in_thread(lambda: dict(engine.SessionStore(key).items())), RedisError
+    )
     for visitor in visitors:
         assert visitor.wrong == []
         assert visitor.acknowledged <= found[visitor.name] <= visitor.tried
@@ -157,7 +160,7 @@ def own_postgres(databases: None, own_server: Callable[[str], OwnServer]) -> Ite
         "USER": server.at.user,
         "HOST": server.at.host,
         "PORT": server.at.port,
-        "OPTIONS": {"connect_timeout": 5},
+        "OPTIONS": {"connect_timeout": PATIENCE},
         "CONN_MAX_AGE": None,
     }
     try:
