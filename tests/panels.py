@@ -12,6 +12,7 @@ from django.test import override_settings
 
 from dj_sessions._statistics.panel import panel
 from dj_sessions.registry import registries
+from tests.patience import PATIENCE
 
 ADMIN = "django.contrib.admin"
 
@@ -35,7 +36,7 @@ def above_the_admin() -> Iterator[None]:
 @contextmanager
 def shown(**more: Any) -> Iterator[None]:
     """Inside the block the panel is on, and nothing was counted before."""
-    patient = mock.patch("dj_sessions._statistics.panel.PATIENCE", 60)  # on a busy machine
+    patient = mock.patch("dj_sessions._statistics.panel.PATIENCE", PATIENCE)  # on a busy machine
     with above_the_admin(), override_settings(SESSION_ADMIN_PANEL=True, **more), patient:
         panel.forget()
         yield

@@ -388,7 +388,7 @@ class Counting:
         self.calls += 1
         if self.calls > 1:
             self.begun.set()
-            assert self.go_on.wait(60)
+            assert self.go_on.wait(PATIENCE)
         if self._clock:
             self._clock.move(self._seconds)
         return f"figures {self.calls}"
@@ -402,7 +402,7 @@ def test_one_counts_and_the_others_get_the_last(clock):
     clock.move(60)
     with ThreadPoolExecutor(1) as thread:
         counting = thread.submit(panel.latest)
-        assert count.begun.wait(60)
+        assert count.begun.wait(PATIENCE)
         assert panel.latest() is panel.latest() is first
         count.go_on.set()
         assert counting.result().summary == "figures 2"
@@ -415,7 +415,7 @@ def test_the_first_ones_wait_together():
     panel = Panel(count)
     with ThreadPoolExecutor(4) as threads:
         waiting = [threads.submit(panel.latest) for _ in range(4)]
-        assert count.begun.wait(60)
+        assert count.begun.wait(PATIENCE)
         count.go_on.set()
         [outcome] = {each.result() for each in waiting}
     assert (outcome.summary, count.calls) == ("figures 2", 2)
@@ -438,14 +438,14 @@ def test_a_count_that_never_ends_is_given_up(clock, caplog, monkeypatch):
     count.calls = 1
     panel = Panel(count)
     assert panel.latest() is None
-    assert count.begun.wait(60)
+    assert count.begun.wait(PATIENCE)
     hanging = panel._run
     clock.move(601)
     outcome = panel.latest()
     assert (outcome.summary, outcome.is_unlistable) == (None, False)
     assert "longer than 600 seconds" in caplog.text
     count.go_on.set()
-    assert hanging.over.wait(60)
+    assert hanging.over.wait(PATIENCE)
     assert panel.latest() is outcome  # what came too late is not taken
     monkeypatch.setattr(panels_of_the_process, "PATIENCE", PATIENCE)
     clock.move(601 + 600)

@@ -8,6 +8,7 @@ from threading import Barrier
 import pytest
 
 from dj_sessions._codec.log_rate import MOST, SECONDS, LogRate
+from tests.patience import PATIENCE
 
 ANNOUNCED = f"more than {MOST} of these lines in {SECONDS} seconds; the others are counted"
 
@@ -76,6 +77,6 @@ def test_a_process_that_is_forked_off_while_a_line_is_counted_does_not_wait_for_
     with rate._lock:
         child = os.fork()
         if child == 0:
-            signal.alarm(10)  # which ends a child that waits
+            signal.alarm(PATIENCE)  # which ends a child that waits
             os._exit(admitted(rate, 1) != ["a line"])
     assert os.waitpid(child, 0)[1] == 0

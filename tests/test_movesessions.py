@@ -25,6 +25,7 @@ from dj_sessions.storage.moving import carriage
 from dj_sessions.storage.moving.carriage import _carried
 from dj_sessions.storage.rows.storage import RowStorage
 from tests import redis_servers
+from tests.patience import PATIENCE
 from tests.stores import in_thread
 
 ENGINES = "dj_sessions.backends"
@@ -292,7 +293,7 @@ def test_a_row_that_a_request_holds_keeps_no_other_waiting(store):
         with transaction.atomic(using=store.database):
             Session.objects.using(store.database).select_for_update().get(pk=held)
             moving_on = threads.submit(in_thread, move)
-            assert waits.wait(60)
+            assert waits.wait(PATIENCE)
             in_thread(save, other)
         assert moving_on.result() == "Moved 2 sessions; 1 was gone already.\n"
 

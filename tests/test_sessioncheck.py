@@ -26,6 +26,7 @@ from dj_sessions.signals import session_key_refused
 from dj_sessions.storage.rows.storage import RowStorage
 from tests import redis_servers, router
 from tests.counters import statements
+from tests.patience import PATIENCE
 
 STEPS = ["look up", "create", "read", "save"]
 COMPARED = [*STEPS, "compare and lose", "merge", "change key", "end", "come late"]
@@ -34,6 +35,14 @@ IN_THE_COOKIE = ["create", "read", "save"]
 NOBODY = "redis://127.0.0.1:1/0"
 
 urlpatterns = [path("session/", include("dj_sessions.urls"))]
+
+
+@pytest.fixture(autouse=True)
+def a_busy_machine_takes_its_time(monkeypatch):
+    """That is no clock that goes wrong, nor a store that does not end what it is asked."""
+    monkeypatch.setattr(facts, "SKEW", 30)
+    monkeypatch.setattr(examination, "GRACE", PATIENCE)
+    monkeypatch.setattr(probe, "FRESH", PATIENCE)
 
 
 def checked(**options):
@@ -331,7 +340,7 @@ def test_a_replica_that_lags(monkeypatch):
             for row in Session.objects.using("default"):
                 row.save(using="replica")
 
-        monkeypatch.setattr(facts, "LONGEST_LAG", 5)
+        monkeypatch.setattr(facts, "LONGEST_LAG", PATIENCE)
         monkeypatch.setattr(facts, "look_again", replicate)
         report, _ = checked()
     assert codes(report) == []
@@ -441,6 +450,7 @@ def test_the_url_says_without_secrets_that_the_store_fails(databases, ask, caplo
 
 def test_nobody_waits_for_a_look_up_that_hangs(monkeypatch):
     """While one thread looks, the others have the last answer, and no good one for long."""
+    monkeypatch.setattr(probe, "STALE", 10 * PATIENCE)
     hanging = probe.Probe(lambda: probe.Answer(True, {}, time.monotonic() - probe.FRESH))
     assert hanging.answer().works
     with hanging._lock:

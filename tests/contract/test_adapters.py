@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -103,10 +104,13 @@ def test_a_condition_on_an_entry_that_is_not_written_counts(adapter):
 
 
 @pytest.mark.stores("cache", cache="redis")
-@pytest.mark.parametrize(("age", "left"), [(None, -1), (60, 60), (0, -2)])
+@pytest.mark.parametrize(("age", "left"), [(None, -1), (60, 60_000), (0, -2)])
 def test_entries_live_as_long_as_is_said(adapter, age, left):
+    began = time.monotonic()
     assert adapter.write_if({}, {"a": adapter.encode("one")}, age)
-    assert adapter.client.ttl(adapter.name("a")) == left
+    found = adapter.client.pttl(adapter.name("a"))
+    gone_by = 1 + 1000 * (time.monotonic() - began) if age else 0  # by the clock of Redis
+    assert left - gone_by <= found <= left
 
 
 def test_of_two_who_write_on_the_same_condition_one_does(store):
@@ -161,13 +165,17 @@ def test_a_cache_that_ignores_its_errors_does_not_hide_what_it_did_not_do(store,
 @pytest.mark.stores("cache", cache="memcached")
 def test_a_move_does_not_wait_for_the_system_to_send_what_it_holds_back(adapter):
     """A command after one that nobody answers is sent 40 ms later."""
-    raw, taken = adapter.encode("one"), []
-    for number in range(5):
-        assert adapter.insert(f"a{number}", raw, AGE)
+    raw, numbers = adapter.encode("one"), itertools.count()
+
+    def seconds():
+        name = f"a{next(numbers)}"
+        assert adapter.insert(name, raw, AGE)
         started = time.perf_counter()
-        assert adapter.move(f"a{number}", None, f"a{number}/moved", raw, AGE)
-        taken.append(time.perf_counter() - started)
-    assert min(taken) < 0.03
+        assert adapter.move(name, None, f"{name}/moved", raw, AGE)
+        return time.perf_counter() - started
+
+    # A busy machine delays some, and what the system holds back is always late.
+    assert any(seconds() < 0.03 for _ in range(100))
 
 
 def test_only_the_site_can_tag_what_others_may_write_beside_it(store, adapter):

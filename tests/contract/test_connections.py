@@ -122,9 +122,9 @@ def test_connections_of_many_at_a_time_do_not_stay(store, count):
             client = adapter_of(cache).client
             pool = client.connection_pool
             connection = pool.get_connection()
-            everybody.wait(30)
+            everybody.wait(PATIENCE)
             seen = count(name)
-            everybody.wait(30)
+            everybody.wait(PATIENCE)
             pool.release(connection)
             assert client.get("unknown") is None
             return seen

@@ -18,6 +18,7 @@ from django.test import override_settings
 from dj_sessions.exceptions import UpdateError
 from tests.contract.traffic import traffic
 from tests.limits import full_disk
+from tests.patience import PATIENCE
 from tests.stores import stored_name
 
 pytestmark = pytest.mark.stores("file")
@@ -224,7 +225,7 @@ def nobody_waits_for(pipe):
         waited.set()
         os.close(os.open(pipe, os.O_RDWR | os.O_NONBLOCK))
 
-    timer = threading.Timer(5, let_go)
+    timer = threading.Timer(PATIENCE, let_go)
     timer.start()
     try:
         yield

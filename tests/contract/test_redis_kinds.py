@@ -29,6 +29,7 @@ from tests.contract.test_adapters import (
     values,
 )
 from tests.counters import statements
+from tests.patience import PATIENCE
 
 __all__ = [
     "test_a_moved_entry_leaves_another_one_behind",
@@ -96,7 +97,7 @@ def kind(request, cache_prefixes):
     with override_settings(
         CACHES=settings.CACHES | {"kind": cache},
         SESSION_CACHE_ALIAS="kind",
-        SESSION_CONFLICT_TIMEOUT=30,
+        SESSION_CONFLICT_TIMEOUT=PATIENCE,
     ):
         yield request.param
 
@@ -121,7 +122,7 @@ def test_no_write_is_lost(kind):
         mine = SessionStore(session.session_key)
         mine[f"saver {number}"] = number
         mine.accessed = True
-        everybody.wait(30)
+        everybody.wait(PATIENCE)
         mine.save()
 
     with ThreadPoolExecutor(SAVERS) as threads:
@@ -137,7 +138,7 @@ def test_of_many_who_replace_the_same_value_one_does(kind):
     def replace(number):
         adapter = adapter_of(caches["kind"])
         adapter.read("a")  # connected
-        everybody.wait(30)
+        everybody.wait(PATIENCE)
         return adapter.replace("a", adapter.encode(number), seen, AGE)
 
     with ThreadPoolExecutor(8) as threads:
@@ -151,7 +152,7 @@ def test_of_many_who_write_on_the_same_condition_one_does(kind):
         adapter = adapter_of(caches["kind"])
         raw = adapter.encode(number)
         adapter.read("tag")
-        everybody.wait(30)
+        everybody.wait(PATIENCE)
         return adapter.write_if({"tag": None}, {"tag": raw, f"copy-{number}": raw}, AGE)
 
     with ThreadPoolExecutor(8) as threads:

@@ -10,6 +10,7 @@ from django.core.cache import close_caches
 from django.db import connections
 
 from tests.contract.moments import after, before
+from tests.patience import PATIENCE
 
 pytestmark = [pytest.mark.stores(server_side=True), pytest.mark.modes("async")]
 
@@ -108,7 +109,7 @@ def test_sync_code_that_waits_for_a_task_waits_for_no_task_that_waits_for_it(key
 
         async with ThreadSensitiveContext():
             part = sync_to_async(sync_part_of_the_site)(loop, waiting)
-            seen = await asyncio.wait_for(asyncio.gather(part, another_task()), 30)
+            seen = await asyncio.wait_for(asyncio.gather(part, another_task()), PATIENCE)
             await sync_to_async(end_of_the_thread)()
         return seen
 
@@ -121,7 +122,7 @@ def test_a_request_cancelled_while_it_saves_leaves_the_session_whole(store, key,
 
     def wait():
         about_to_write.set()
-        assert go_on.wait(5)
+        assert go_on.wait(PATIENCE)
 
     async def request():
         await session.aset("shape", "round")
@@ -130,7 +131,7 @@ def test_a_request_cancelled_while_it_saves_leaves_the_session_whole(store, key,
     async def serve():
         with before(store.Storage, "replace", wait):
             task = asyncio.create_task(request())
-            assert await asyncio.to_thread(about_to_write.wait, 5)
+            assert await asyncio.to_thread(about_to_write.wait, PATIENCE)
             task.cancel()
             go_on.set()
             with pytest.raises(asyncio.CancelledError):

@@ -13,16 +13,17 @@ from django.test import override_settings
 from dj_sessions._metrics import opentelemetry, recording
 from dj_sessions.backends.signed_cookies import SessionStore
 from tests.metrics.told import telling
+from tests.patience import PATIENCE
 
 
 def exit_status(child: Callable[[], bool]) -> int:
-    """0 if `child` returns True in a forked process, which has half a minute for that."""
+    """0 if `child` returns True in a forked process, which has its time for that."""
     with mock.patch.object(os, "getpid"):  # of which coverage makes a new file
         process = os.fork()
         if not process:
             done = threading.Thread(target=lambda: os._exit(0 if child() else 1), daemon=True)
             done.start()
-            done.join(30)
+            done.join(PATIENCE)
             os._exit(2)
         return os.waitpid(process, 0)[1]
 

@@ -14,6 +14,7 @@ from dj_sessions._metrics.instruments import INSTRUMENTS
 from dj_sessions._metrics.recording import record
 from dj_sessions._session import contention
 from dj_sessions.checks.metrics import check_metrics
+from tests.patience import PATIENCE
 from tests.stores import in_thread
 
 ONE_STORE = pytest.mark.stores(name="db-sqlite")
@@ -147,16 +148,16 @@ def test_one_that_waits_holds_up_its_own_request_alone(store, mode, recorder):
     def wait(name: str) -> None:
         if threading.current_thread() is not here:
             waits.set()
-            assert goes_on.wait(30)
+            assert goes_on.wait(PATIENCE)
 
     recorder(wait)
     thread = threading.Thread(target=in_thread, args=[stored, store, mode])
     thread.start()
-    assert waits.wait(30)
+    assert waits.wait(PATIENCE)
     live(store, mode)
     assert thread.is_alive()
     goes_on.set()
-    thread.join(30)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 

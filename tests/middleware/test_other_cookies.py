@@ -16,6 +16,7 @@ from django.urls import path
 from dj_sessions._http.morsels import SessionMorsel
 from dj_sessions.middleware import SessionMiddleware
 from tests.middleware.serving import change, data_of, flush, look, serve, stored, untouched
+from tests.patience import PATIENCE
 
 FRAMED = {
     "SESSION_COOKIE_PARTITIONED": True,
@@ -203,9 +204,9 @@ def served_by_asgi(*cookies):
     async def answer():
         communicator = ApplicationCommunicator(ASGIHandler(), scope)
         await communicator.send_input({"type": "http.request", "body": b""})
-        start = await communicator.receive_output(5)
-        await communicator.receive_output(5)
-        await communicator.wait(5)
+        start = await communicator.receive_output(PATIENCE)
+        await communicator.receive_output(PATIENCE)
+        await communicator.wait(PATIENCE)
         return start["headers"]
 
     headers = asyncio.run(answer())

@@ -119,7 +119,7 @@ def test_nobody_is_asked_where_no_session_is_used(mode, no_limits):
         serve(mode, change, cookie=stored(), middleware=Middleware)
 
 
-def test_a_passive_request_saves_what_it_changes(mode, settings):
+def test_a_passive_request_saves_what_it_changes(mode, settings, clock):
     settings.SESSION_PASSIVE_PATHS = ["/"]
     key = stored()
     assert serve(mode, change, cookie=key).cookies["sessionid"]["max-age"] in (899, 900)

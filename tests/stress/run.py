@@ -13,6 +13,8 @@ from django.conf import settings
 from django.db import connections
 
 from tests.interop.processes import Worker
+from tests.patience import PATIENCE
+from tests.redis_servers import PATIENT
 from tests.stores import ALIASES, CASES, Case
 from tests.stress.journal import Journal
 from tests.stress.plan import Plan
@@ -178,7 +180,8 @@ def redis_of(case: Case) -> dict[str, Any]:
     if not case.needs_redis:
         return {}
     url = settings.CACHES["redis"]["LOCATION"]
-    return {"SESSION_REDIS": {"URL": url, "PREFIX": f"stress{secrets.token_hex(4)}:"}}
+    prefix = f"stress{secrets.token_hex(4)}:"
+    return {"SESSION_REDIS": {"URL": url, "PREFIX": prefix, "OPTIONS": PATIENT}}
 
 
 def database_of(case: Case, directory: str) -> dict[str, Any]:
@@ -191,7 +194,7 @@ def database_of(case: Case, directory: str) -> dict[str, Any]:
         "NAME": f"{directory}/sessions.sqlite3",
         # As Django's documentation advises for writers side by side.
         "OPTIONS": {
-            "timeout": 20,
+            "timeout": PATIENCE,
             "transaction_mode": "IMMEDIATE",
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
         },

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fresh import execute
+from tests.patience import PATIENCE
 from tests.stores import Case, Store
 from tests.stress import report
 from tests.stress.plan import Plan
@@ -18,7 +19,7 @@ from tests.stress.run import Bounds, stress
 SEED = int(os.environ.get("STRESS_SEED") or 20)
 
 #: So many visits that every actor has met the others; the seconds are for a machine that hangs.
-SHORT = Bounds(seed=SEED, seconds=30.0, processes=2, threads=3, visits=40)
+SHORT = Bounds(seed=SEED, seconds=float(PATIENCE), processes=2, threads=3, visits=40)
 
 
 @pytest.mark.stores(server_side=True)

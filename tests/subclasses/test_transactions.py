@@ -12,6 +12,7 @@ from django.db import OperationalError, connections, transaction
 from django.db.models import signals
 
 from tests import router
+from tests.patience import PATIENCE
 from tests.stores import in_thread
 from tests.subclasses import engines
 from tests.subclasses.models import AccountSession
@@ -47,7 +48,13 @@ def saved(open_session, **data):
 
 
 @pytest.fixture
-def overlapping(store, open_session):
+def commit_soon():
+    """Let the other request commit its change, in a moment: as a rule, one waits for it."""
+    return Event()
+
+
+@pytest.fixture
+def overlapping(store, open_session, commit_soon):
     """A loaded session, while another request's change of it is about to be committed."""
     key = saved(open_session, colour="green", **{SESSION_KEY: "1"})
     session, has_saved = open_session(key), Event()
@@ -59,13 +66,15 @@ def overlapping(store, open_session):
             other.set("shape", "round")
             other.save()
             has_saved.set()
+            assert commit_soon.wait(PATIENCE)
             time.sleep(0.3)
         connections.close_all()
 
     with ThreadPoolExecutor(max_workers=1) as thread:
         changed = thread.submit(change)
-        assert has_saved.wait(5)
+        assert has_saved.wait(PATIENCE)
         yield session
+        commit_soon.set()
         changed.result()
 
 
@@ -76,12 +85,15 @@ on_servers = pytest.mark.stores("db", database=("postgres", "mariadb"))
 @on_servers
 @both_levels
 @pytest.mark.parametrize("heard", [False, True])
-def test_a_save_that_another_has_overtaken_is_merged(isolated, overlapping, open_session, heard):
+def test_a_save_that_another_has_overtaken_is_merged(
+    isolated, overlapping, commit_soon, open_session, heard
+):
     def receive(**kwargs):
         pass
 
     if heard:
         signals.post_save.connect(receive, sender=AccountSession)
+    commit_soon.set()
     try:
         overlapping.save()
     finally:
@@ -93,18 +105,22 @@ def test_a_save_that_another_has_overtaken_is_merged(isolated, overlapping, open
 @on_servers
 @both_levels
 @pytest.mark.parametrize("end", ["flush", "cycle_key"])
-def test_so_is_an_end(isolated, overlapping, end):
+def test_so_is_an_end(isolated, overlapping, commit_soon, end):
     key = overlapping.raw.session_key
+    commit_soon.set()
     getattr(overlapping, end)()
     assert not AccountSession.objects.filter(pk=key).exists()
 
 
 @pytest.mark.stores("db", database="postgres")
 @both_levels
-def test_inside_somebody_else_s_transaction_it_is_their_error(isolated, store, overlapping):
+def test_inside_somebody_else_s_transaction_it_is_their_error(
+    isolated, store, overlapping, commit_soon
+):
     """They have to begin again: nothing that they read is of any use."""
     with transaction.atomic(using=store.database):
-        AccountSession.objects.count()
+        AccountSession.objects.count()  # the snapshot
+        commit_soon.set()
         with pytest.raises(OperationalError):
             overlapping.save()
 

@@ -21,6 +21,7 @@ from tests import router
 from tests.contract.costs import prepare, saved
 from tests.contract.visits import make_view
 from tests.counters import round_trips, statements
+from tests.patience import PATIENCE
 from tests.traces.conftest import Traces, names, store_class, traced
 from tests.user_sessions.rows import login_of
 
@@ -164,9 +165,9 @@ def scope_of(number, key):
 async def answer(application, scope):
     communicator = ApplicationCommunicator(application, scope)
     await communicator.send_input({"type": "http.request", "body": b""})
-    start = await communicator.receive_output(10)
-    await communicator.receive_output(10)
-    await communicator.wait(10)
+    start = await communicator.receive_output(PATIENCE)
+    await communicator.receive_output(PATIENCE)
+    await communicator.wait(PATIENCE)
     assert start["status"] == 200
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from dj_sessions.user_sessions import ending, limit
 from tests.modes import Mode
+from tests.patience import PATIENCE
 from tests.stores import Store
 from tests.user_sessions.rows import login_of
 
@@ -21,6 +23,13 @@ ONE_OF_EACH = (
     "redis",
     "moving",
 )
+
+
+@pytest.fixture(autouse=True)
+def a_busy_machine_is_no_reason_to_give_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes long is not for that a lock that is waited for, nor a store that is down."""
+    monkeypatch.setattr(limit, "LONGEST_DEADLOCK", PATIENCE)
+    monkeypatch.setattr(ending, "PATIENCE", PATIENCE)
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 from tests.interop.processes import REPOSITORY
 from tests.interop.wire import pack
+from tests.patience import PATIENCE
 
 #: The environment variable that hands the site its settings.
 SETTINGS = "DJ_SESSIONS_BENCHMARK_SITE"
@@ -60,4 +61,4 @@ def served(interface: str, settings: dict[str, Any]) -> Iterator[int]:
             raise
         finally:
             server.terminate()
-            server.wait(20)
+            server.wait(PATIENCE)
