@@ -7,6 +7,7 @@ package instead, to see which of them it fails.
 import os
 
 from tests import services
+from tests.patience import PATIENCE
 
 RUN = services.run()
 SESSIONS_ROOT = os.environ.get("SESSIONS_ROOT", "dj_sessions")
@@ -63,13 +64,14 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": RUN.directory / "unused.sqlite3",
-        "OPTIONS": {"init_command": "PRAGMA synchronous=OFF"},
+        "OPTIONS": {"init_command": "PRAGMA synchronous=OFF", "timeout": PATIENCE},
         "TEST": {"NAME": str(RUN.directory / f"{RUN.database_name}.sqlite3")},
     },
     # What a router may read from instead; here it is never up to date by itself.
     "replica": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": RUN.directory / "unused-replica.sqlite3",
+        "OPTIONS": {"timeout": PATIENCE},
         "TEST": {
             "NAME": str(RUN.directory / f"{RUN.database_name}-replica.sqlite3"),
             "DEPENDENCIES": [],

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,15 @@ class Meeting:
             self._guests = [listener.accept()[0] for _ in requests]
         #: The processes that they are in.
         self.processes = [int(guest.makefile().readline()) for guest in self._guests]
+
+    def let_one_go(self) -> Any:
+        """Have one go on while the others wait, and then those; return the answer of the one."""
+        self._guests[0].close()
+        done, _ = wait(self._answers, PATIENCE, FIRST_COMPLETED)
+        for guest in self._guests[1:]:
+            guest.close()
+        wait(self._answers, PATIENCE)
+        return done.pop().result()
 
     def let_go(self) -> list[Any]:
         """Have them go on; return their answers."""

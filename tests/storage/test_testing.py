@@ -3,14 +3,15 @@
 import unittest
 from dataclasses import replace
 from datetime import timedelta
-from threading import Lock
-from time import sleep
+from threading import Barrier, Lock
 
 import pytest
 from django.utils import timezone
 
+from dj_sessions import testing
 from dj_sessions.storage import Record, Storage
 from dj_sessions.testing import AsyncStorageContract, StorageContract
+from tests.patience import PATIENCE
 
 TESTS = [name for name in dir(StorageContract) if name.startswith("test_")]
 RENAMING = [name for name in TESTS if "rename" in name]
@@ -21,9 +22,11 @@ class Shelf(Storage):
 
     atomic_replace = atomic_rename = True
 
-    def __init__(self, kept, lock):
+    def __init__(self, kept, lock, everybody):
         self.kept = kept
         self.lock = lock
+        #: Where the threads of a test meet.
+        self.everybody = everybody
 
     def read(self, key):
         record = self.kept.get(key)
@@ -68,10 +71,10 @@ class OfAShelf(StorageContract):
 
     def __init__(self, *args):
         super().__init__(*args)
-        self.kept, self.lock = {}, Lock()
+        self.kept, self.lock, self.everybody = {}, Lock(), Barrier(self.threads or 1)
 
     def make_storage(self):
-        return self.kind(self.kept, self.lock)
+        return self.kind(self.kept, self.lock, self.everybody)
 
 
 class TestAShelf(OfAShelf, unittest.TestCase):
@@ -94,19 +97,15 @@ def broken(**methods):
     return type("Broken", (Shelf,), methods)
 
 
-#: Seconds between the look and the write: all threads of a busy machine look meanwhile.
-WINDOW = 0.2
-
-
 def slowly(self, key, record, expected):
     is_there = self.has(key, expected)
-    sleep(WINDOW)
+    self.everybody.wait(PATIENCE)  # all look before one writes
     return is_there and self.put(key, record)
 
 
 def insert_slowly(self, key, record):
     is_free = key not in self.kept
-    sleep(WINDOW)
+    self.everybody.wait(PATIENCE)  # all look before one writes
     return is_free and self.put(key, record)
 
 
@@ -322,7 +321,8 @@ def test_each_promise_is_broken_here():
     ("name", "kind"), [(name, kind) for name, kinds in BROKEN.items() for kind in kinds]
 )
 @pytest.mark.parametrize("contract", [StorageContract, AsyncStorageContract])
-def test_a_promise_that_is_broken_is_found(name, kind, contract):
+def test_a_promise_that_is_broken_is_found(name, kind, contract, monkeypatch):
+    monkeypatch.setattr(testing, "PAUSE", 0.02)  # in which all threads of a busy machine look
     tested = type("Tested", (OfAShelf, contract), {"kind": kind})()
     with pytest.raises(AssertionError) as caught:
         getattr(tested, name)()
