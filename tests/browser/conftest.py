@@ -74,7 +74,8 @@ def browser(browser_thread: ThreadPoolExecutor) -> Iterator[Browser]:
         missing("playwright is not installed")
     executable = chromium()
     playwright = browser_thread.submit(sync_playwright().start).result()
-    launch = partial(playwright.chromium.launch, executable_path=executable, args=FLAGS)
+    start = playwright.chromium.launch
+    launch = partial(start, executable_path=executable, args=FLAGS, timeout=1000 * PATIENCE)
     browser = browser_thread.submit(launch).result()
     yield browser
     browser_thread.submit(browser.close).result()

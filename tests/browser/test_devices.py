@@ -74,13 +74,20 @@ def test_an_old_login_is_asked_for_the_password_before_it_ends_others(visitors):
     here.press("End all other sessions")
     here.page.get_by_role("heading", name="Log in").wait_for()
     assert is_logged_in(there)
-    here.page.get_by_label("Username").fill("demo")
-    here.page.get_by_label("Password").fill(here.demo.password)
-    here.page.locator("main").get_by_role("button", name="Log in").click()
-    here.page.wait_for_url(f"{here.demo.url}/devices/")
-    here.press("End all other sessions")
-    here.page.get_by_text("You are logged in nowhere else.").wait_for()
+    for _ in range(20):  # on a busy machine, this login is soon as old
+        log_in_again(here)
+        here.press("End all other sessions")
+        if here.sees("You are logged in nowhere else."):
+            break
     assert not is_logged_in(there)
+
+
+def log_in_again(visitor: Visitor) -> None:
+    """Give the password on the page that asks for it, and come back."""
+    visitor.page.get_by_label("Username").fill("demo")
+    visitor.page.get_by_label("Password").fill(visitor.demo.password)
+    visitor.page.locator("main").get_by_role("button", name="Log in").click()
+    visitor.page.wait_for_url(f"{visitor.demo.url}/devices/")
 
 
 def test_it_fits_a_phone_and_a_desktop_in_light_and_in_dark(visitors):
