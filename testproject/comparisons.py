@@ -31,7 +31,7 @@ from testproject.sides import (
 )
 
 REQUESTS = 8
-PATIENCE = 10  # seconds
+PATIENCE = 60  # seconds
 SQL_ENGINES = {"db", "cached_db"}
 METHODS = {"Create": "create", "Save": "save", "New key": "cycle_key", "Log out": "flush"}
 

@@ -60,8 +60,11 @@ def test_the_audit_finds_the_updates_that_the_engine_of_django_loses(databases: 
 
 
 def test_the_audit_finds_the_sessions_that_a_broken_engine_brings_back(databases: None) -> None:
-    result = stress(Case("file"), "tests.stress.broken", SHORT)
-    assert result.lost > 0
+    for _ in range(10):  # of three on average, one run in some dozens has none
+        result = stress(Case("file"), "tests.stress.broken", SHORT)
+        assert result.lost > 0
+        if result.revived:
+            break
     assert result.revived
     assert not result.is_clean
 
