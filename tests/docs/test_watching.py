@@ -8,6 +8,7 @@ from django.conf import settings
 from tests import services
 from tests.docs.pages import docs, example_site
 from tests.fresh import run
+from tests.redis_servers import PATIENT
 
 VISIT = """
     from django.http import HttpResponse
@@ -32,6 +33,7 @@ def test_a_site_that_starts_its_traces_has_the_spans_of_its_sessions(tmp_path, c
     if not services.run().services["redis"]:
         pytest.skip(str(services.run().services["redis"]))
     where = {"URL": settings.CACHES["redis"]["LOCATION"], "PREFIX": next(cache_prefixes)}
+    where["OPTIONS"] = PATIENT
     with example_site(tmp_path) as write:
         write(docs("watching"))
         printed = run(
