@@ -19,8 +19,8 @@ in sync and in async. A body is written once, with sync names:
   the modes. A store whose server is missing is skipped with the reason.
 - `mode.wrap(thing)`, `mode.client()`, `mode.url(view)`: see tests/modes.py. `user`: a user.
 - `tests.counters`: `statements()`, `round_trips()`, `thread_hops()`.
-- `@pytest.mark.usual_limits`: the engine `redis` waits as long as on sites. Elsewhere it is patient,
-  as any process of a busy machine may stand still for a second.
+- `@pytest.mark.usual_limits`: the engine `redis` waits as long as on sites. Elsewhere it is
+  patient, as any process of a busy machine may stand still for a second.
 - `tests.stores.in_thread(function, *args)`: call it as another request would, in a thread.
 - Without a store: `databases` opens every database in autocommit and leaves it empty, and
   `tests.router.use(alias)` chooses one; `fresh_caches` gives this test cache keys of its own.

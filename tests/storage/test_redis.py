@@ -378,7 +378,6 @@ def test_without_scripts_a_connection_that_fails_is_made_anew(kind, mode, monkey
     assert where.read(key).payload == "new"
 
 
-@pytest.mark.usual_limits
 @pytest.mark.parametrize("kind", ["no scripts"], indirect=True)
 def test_without_scripts_a_full_server_ends_sessions_as_well(kind, mode):
     where, keys = mode.wrap(storage()), [secrets.token_hex(16) for _ in range(3)]
@@ -396,6 +395,7 @@ def test_without_scripts_a_full_server_ends_sessions_as_well(kind, mode):
     assert [where.read(key) for key in keys] == [Record(None, forward=forward), None, Record("old")]
 
 
+@pytest.mark.usual_limits
 @pytest.mark.parametrize("kind", ["no scripts"], indirect=True)
 def test_without_scripts_a_server_that_falls_silent_is_not_asked_for_good(kind, mode):
     config = single_of(kind) | {"OPTIONS": {"client_name": f"silent-{mode.name}"}}
