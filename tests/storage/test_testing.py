@@ -8,9 +8,8 @@ from threading import Barrier, Lock
 import pytest
 from django.utils import timezone
 
-from dj_sessions import testing
 from dj_sessions.storage import Record, Storage
-from dj_sessions.testing import AsyncStorageContract, StorageContract
+from dj_sessions.testing import AsyncStorageContract, StorageContract, threads
 from tests.patience import PATIENCE
 
 TESTS = [name for name in dir(StorageContract) if name.startswith("test_")]
@@ -119,7 +118,7 @@ def insert_at_once(self, key, record):
 
 def rename_slowly(self, key, new, record, expected):
     is_there = self.has(key, expected)
-    sleep(WINDOW)
+    self.everybody.wait(PATIENCE)  # all look before one writes
     self.take(key)
     return new if is_there and self.put(new, record) else None
 
@@ -322,7 +321,7 @@ def test_each_promise_is_broken_here():
 )
 @pytest.mark.parametrize("contract", [StorageContract, AsyncStorageContract])
 def test_a_promise_that_is_broken_is_found(name, kind, contract, monkeypatch):
-    monkeypatch.setattr(testing, "PAUSE", 0.02)  # in which all threads of a busy machine look
+    monkeypatch.setattr(threads, "PAUSE", 0.02)  # in which all threads of a busy machine look
     tested = type("Tested", (OfAShelf, contract), {"kind": kind})()
     with pytest.raises(AssertionError) as caught:
         getattr(tested, name)()
