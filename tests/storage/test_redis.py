@@ -31,7 +31,7 @@ from dj_sessions.backends.redis import SessionStore
 from dj_sessions.storage import Record
 from dj_sessions.storage.redis import server
 from dj_sessions.storage.redis.server import server_of
-from dj_sessions.storage.redis.steps import DIGEST
+from dj_sessions.storage.redis.steps import DIGEST, refuses_scripts
 from dj_sessions.testing import AsyncStorageContract, StorageContract
 from tests import redis_servers
 from tests.counters import round_trips, thread_hops
@@ -506,6 +506,20 @@ def test_more_tasks_than_connections_wait_for_their_turn(kind, stored, is_in_url
         return await asyncio.gather(*(where.aread(stored) for _ in range(50)))
 
     assert len({found.payload for found in asyncio.run(many())}) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "is_about_scripts"),
+    [
+        ("NOPERM User sessions has no permissions to run the 'evalsha' command", True),
+        ("unknown command `EVALSHA`, with args beginning with: ", True),
+        ("ERR command EVAL is not allowed", True),
+        ("NOPERM User retrieval has no permissions to run the 'set' command", False),
+        ("OOM command not allowed when used memory > 'maxmemory'.", False),
+    ],
+)
+def test_a_refusal_of_scripts_names_their_command(text, is_about_scripts):
+    assert refuses_scripts(redis.exceptions.ResponseError(text)) == is_about_scripts
 
 
 @of_one_server

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from hashlib import sha1
 from typing import Any, Final, NamedTuple
@@ -11,6 +12,7 @@ from redis.exceptions import ClusterCrossSlotError, NoScriptError, ResponseError
 from dj_sessions._codec import forwards
 
 MARK: Final = forwards.MARK.encode()
+_EVAL: Final = re.compile(r"\beval(sha)?\b", re.IGNORECASE)
 
 #: Where there are only a value and its lifetime, any session is expected; a forward is none. An
 #: entry that has the new value already, be it under its new name, was written by an attempt whose
@@ -101,7 +103,7 @@ class Step(NamedTuple):
 
 def refuses_scripts(error: ResponseError) -> bool:
     """Return whether the server, its ACL or a proxy has refused ``EVALSHA`` or ``EVAL``."""
-    return not isinstance(error, NoScriptError) and "eval" in str(error).lower()
+    return not isinstance(error, NoScriptError) and bool(_EVAL.search(str(error)))
 
 
 def are_apart(error: ResponseError) -> bool:
