@@ -376,6 +376,15 @@ def test_a_change_of_the_password_holds_although_a_request_beside_it_found_the_o
     assert get_user(request_of(store.SessionStore(changing.session_key))) == ann
 
 
+def change_password(session, user):
+    """Do what Django's view does, but for the save with the response."""
+    request = request_of(session)
+    request.user = user
+    user.set_password("new")
+    user.save()
+    update_session_auth_hash(request, user)
+
+
 @pytest.mark.modes("sync")
 @pytest.mark.parametrize("is_saved", [False, True], ids=["not saved yet", "saved"])
 def test_nor_does_a_request_that_finds_the_new_password_end_its_login(
@@ -383,11 +392,7 @@ def test_nor_does_a_request_that_finds_the_new_password_end_its_login(
 ):
     """Django flushes the session of that request: its hash is the old one."""
     changing, other = logged_in
-    request = request_of(changing)
-    request.user = ann
-    ann.set_password("new")
-    ann.save()
-    update_session_auth_hash(request, ann)
+    change_password(changing, ann)
     if is_saved:
         changing.save()
     assert get_user(request_of(other)).is_anonymous
@@ -497,11 +502,7 @@ def test_a_logout_that_followed_deletes_the_cookie(two, key, mode):
 def outdated(logged_in, ann):
     """A request whose session Django has flushed, as another one has changed the password."""
     changing, other = logged_in
-    request = request_of(changing)
-    request.user = ann
-    ann.set_password("new")
-    ann.save()
-    update_session_auth_hash(request, ann)
+    change_password(changing, ann)
     changing.save()
     assert get_user(request_of(other)).is_anonymous
     return other
