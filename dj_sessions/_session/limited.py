@@ -10,7 +10,16 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from dj_sessions._session.dictionary import SessionDictionary
-from dj_sessions._session.limits import START, USED, USER_ID, Limits, Marks, marks_in, take_marks
+from dj_sessions._session.limits import (
+    NO_MARKS,
+    START,
+    USED,
+    USER_ID,
+    Limits,
+    Marks,
+    marks_in,
+    take_marks,
+)
 from dj_sessions.conf import conf, has_limits
 
 
@@ -133,4 +142,16 @@ class LimitedSession(SessionDictionary):
         used = self._last_use()
         if used is None or self._marks.start is None:
             return True
-        return timezone.now().timestamp() - used >= limits.renew_after
+        now = timezone.now().timestamp()
+        if used > now:  # by a clock that was ahead, of this server or another one
+            return used - now >= self._longest_wait(limits, now)
+        return now - used >= limits.renew_after
+
+    def _longest_wait(self, limits: Limits, now: float) -> float:
+        """Return for how many seconds use need not renew a session: half of what its cookie lasts.
+
+        Until a time that is further ahead, the browser may have dropped the cookie.
+        """
+        is_anonymous = self._session_cache.get(USER_ID) is None
+        lasts = limits.left(NO_MARKS, now, is_anonymous=is_anonymous)
+        return (conf.SESSION_COOKIE_AGE if lasts is None else lasts) / 2

@@ -181,6 +181,27 @@ def test_use_saves_once_a_minute(visitor):
     assert renewed == [RENEW, 2 * RENEW, 3 * RENEW, 4 * RENEW, 5 * RENEW]
 
 
+@pytest.mark.parametrize("ahead", [IDLE, ABSOLUTE])
+def test_use_renews_what_was_saved_by_a_clock_far_ahead(visitor, ahead):
+    """It is put right, or is that of another server; the browser has a clock of its own."""
+    visitor.visit(begin, at=ahead)
+    visitor.until -= ahead
+    renewed = []
+    for at in range(30, 2 * IDLE, 30):
+        response = visitor.visit(look, at=at)
+        assert response.seen == ["green"], at
+        if session_cookie(response) is not None:
+            renewed.append(at)
+    assert renewed == list(range(30, 2 * IDLE, RENEW))
+
+
+def test_a_clock_that_is_a_little_ahead_has_nobody_save_more_often(visitor):
+    visitor.visit(begin, at=RENEW)
+    assert session_cookie(visitor.visit(look, at=1)) is None
+    assert session_cookie(visitor.visit(look, at=2 * RENEW - 1)) is None
+    assert session_cookie(visitor.visit(look, at=2 * RENEW)) is not None
+
+
 # The absolute limit
 
 
