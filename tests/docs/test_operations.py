@@ -14,6 +14,8 @@ from django.utils import timezone
 
 import dj_sessions
 from dj_sessions.backends import cache, cached_db
+from dj_sessions.storage.rows.storage import RowStorage
+from tests.contract.moments import after
 from tests.counters import statements
 from tests.docs.pages import docs
 from tests.fresh import run
@@ -117,6 +119,22 @@ def test_without_a_generation_each_session_is_read_once_from_the_database(exampl
         with statements() as seen:
             assert [number(key) for key in copied[1:]] == [1, 2]
         assert len(seen) == expected
+
+
+def test_a_logout_by_djangos_engine_leaves_a_copy_that_is_made_at_that_moment(example, copied):
+    """As the page `switch` says; in a process of its own, where no receiver of ours hears of it."""
+    ended, name = copied[0], f"{cached_db.KEY_PREFIX}{copied[0]}"
+
+    def log_out():
+        delete_with_sql([ended])
+        caches["default"].delete(name)
+
+    caches["default"].delete_many([name, f"{name}/tag"])
+    with after(RowStorage, "read_written", log_out):
+        assert number(ended) == 0
+    assert number(ended) == 0
+    example("operations", "shop.forget_copies").distrust_all_copies()
+    assert number(ended) is None
 
 
 def number(key):
