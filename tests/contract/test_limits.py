@@ -195,6 +195,22 @@ def test_use_renews_what_was_saved_by_a_clock_far_ahead(visitor, ahead):
     assert renewed == list(range(30, 2 * IDLE, RENEW))
 
 
+@pytest.mark.parametrize("ahead", [30, IDLE // 2, IDLE - RENEW])
+def test_who_goes_to_and_fro_between_clocks_that_differ_stays(visitor, ahead):
+    """While they differ by less than the idle age; the browser has a clock of its own."""
+    visitor.visit(begin, at=0)
+    renewed = 0
+    for at in range(20, IDLE + RENEW, 40):
+        for server in (ahead, 0):
+            visitor.keep_cookie()
+            response = visitor.visit(look, at=at + server)
+            assert response.seen == ["green"], at
+            if session_cookie(response) is not None:
+                renewed = at
+            assert renewed == at or ahead < IDLE // 2
+        assert at - renewed < IDLE
+
+
 def test_a_clock_that_is_a_little_ahead_has_nobody_save_more_often(visitor):
     visitor.visit(begin, at=RENEW)
     assert session_cookie(visitor.visit(look, at=1)) is None
