@@ -177,6 +177,18 @@ def test_nothing_is_left_by_an_error_or_by_a_store_that_takes_too_long(
     assert left_in(store, fresh_caches) == []
 
 
+@pytest.mark.stores("db", database="sqlite")
+def test_what_cannot_be_removed_is_told(store, monkeypatch):
+    def fail(*arguments):
+        raise OperationalError("disk I/O error")
+
+    monkeypatch.setattr(RowStorage, "remove", fail)
+    report, error = checked()
+    assert sorted(codes(report)) == ["database", "left-behind"]
+    assert error.returncode == 1
+    assert Session.objects.exists()
+
+
 # Remedies
 
 

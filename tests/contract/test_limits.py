@@ -631,6 +631,16 @@ def test_where_every_request_is_saved_a_renewal_keeps_what_changed_deep_in_it(st
     assert seen == ["green", ["small"]]
 
 
+@in_sync
+@pytest.mark.stores(server_side=True)
+def test_the_body_of_a_response_saves_after_a_renewal_what_it_changes_deep_in_it(visitor):
+    visitor.visit(lambda session: session.set("sizes", []), at=0)
+    seen = visitor.visit(lambda session: session, look, at=2 * RENEW).seen
+    seen[0].get("sizes").append("small")
+    seen[0].save()
+    assert visitor.visit(lambda session: session.get("sizes"), at=2 * RENEW).seen == [["small"]]
+
+
 @pytest.mark.stores(server_side=True)
 def test_what_another_task_changes_during_a_renewal_is_saved(reopen, save, clock):
     key = save(colour="green")
