@@ -25,7 +25,8 @@ meanwhile; a sync method sleeps.
 replaced by one that calls that subclass's own sync method.
 
 *Replacements.* What takes the place of a sync method after its class was made, as tests and
-what traces calls put it there, counts as an override as well: ``replacement()`` finds it.
+what traces calls put it there, counts as an override as well: ``replacement()`` in ``twin_makers``
+finds it.
 """
 
 from __future__ import annotations
