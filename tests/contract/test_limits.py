@@ -757,6 +757,28 @@ def test_turned_on_the_next_use_starts_it(visitor):
     assert session_cookie(visitor.visit(look, at=RENEW - 1))["max-age"] == IDLE
 
 
+RENEWALS_ALONE = NO_LIMITS | {"SESSION_RENEW_AFTER": RENEW}
+
+
+@pytest.mark.parametrize("renews", [False, True])
+def test_turned_off_it_lets_those_in_who_are_active_if_use_renews(visitor, renews):
+    visitor.visit(begin, at=0)
+    with override_settings(**RENEWALS_ALONE if renews else NO_LIMITS):
+        for at in range(RENEW, IDLE, RENEW):
+            assert visitor.visit(look, at=at).seen == ["green"]
+        assert visitor.visit(look, at=IDLE + 1).seen == ["green" if renews else None]
+
+
+def test_beside_servers_without_limits_nobody_active_is_logged_out_if_use_renews_there(visitor):
+    visitor.visit(begin, at=0)
+    for at in range(RENEW, 2 * IDLE, RENEW):
+        with override_settings(**RENEWALS_ALONE):
+            assert visitor.visit(look, at=at).seen == ["green"]
+    response = visitor.visit(look, at=2 * IDLE)
+    assert response.seen == ["green"]
+    assert session_cookie(response)["max-age"] == IDLE
+
+
 def test_lowered_limits_count_at_once(visitor):
     with override_settings(SESSION_IDLE_AGE=5000, SESSION_RENEW_AFTER=60):
         visitor.visit(begin, at=0)
