@@ -16,6 +16,7 @@ from django.test import RequestFactory, override_settings
 from dj_sessions._codec import forwards
 from dj_sessions.exceptions import SessionConflict, SessionEnded, UpdateError
 from dj_sessions.middleware import SessionMiddleware
+from dj_sessions.registry import current_request
 from tests.contract.moments import before, instead
 from tests.contract.traffic import traffic
 from tests.stores import stored_name
@@ -381,7 +382,9 @@ def change_password(session, user):
     request = request_of(session)
     request.user = user
     user.set_password("new")
+    served_now = current_request.set(request)  # by which a list of sessions knows which one stays
     user.save()
+    current_request.reset(served_now)
     update_session_auth_hash(request, user)
 
 
