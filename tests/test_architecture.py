@@ -116,10 +116,11 @@ ROOMS = {
         *("_alias", "_defaults", "_translations", "checks*", "conf", "security_log"),
         "_metrics.switch",
     ),
-    # An app of its own: public names, what the public id of a key is, and which errors may pass.
+    # An app of its own: public names, what the public id of a key is, times as the site has them,
+    # and which errors may pass.
     "user_sessions*": (
-        *("_keys", "conf", "exceptions", "management*", "privacy", "registry", "signals"),
-        *("checks", "storage.rows.errors", "user_sessions*"),
+        *("_keys", "_moments", "conf", "exceptions", "management*", "privacy", "registry"),
+        *("signals", "checks", "storage.rows.errors", "user_sessions*"),
     ),
 }
 ENGINES = ("db", "cache", "cached_db", "file", "redis", "signed_cookies")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -15,6 +15,7 @@ from django.shortcuts import resolve_url
 from django.utils import timezone
 from django.utils.http import escape_leading_slashes, url_has_allowed_host_and_scheme
 
+from dj_sessions._moments import moment
 from dj_sessions.signals import relogin_asked
 from dj_sessions.user_sessions.conf import conf
 
@@ -33,7 +34,7 @@ def authenticated_at(session: Any) -> datetime | None:
     seconds = session.get(AUTHENTICATED_AT)
     if not isinstance(seconds, int):
         return None
-    return datetime.fromtimestamp(seconds, UTC if settings.USE_TZ else None)
+    return moment(seconds)
 
 
 def note_login(request: Any = None, **kwargs: Any) -> None:
