@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from django.core.management.base import OutputWrapper
 
 from dj_sessions.management._interruption import Interrupted, Interruption, ended_by
 from dj_sessions.management._progress import Progress
+from dj_sessions.management._words import Resumable, again
 
 
 @contextmanager
@@ -35,3 +36,19 @@ def taking_steps(
         if said := failed():
             stderr.write(said)
         raise
+
+
+def going_over(
+    stderr: OutputWrapper, progress: Progress, run: Resumable, told: Callable[[], str]
+) -> AbstractContextManager[Interruption]:
+    """Take the steps of ``run``: where it ends early, ``told()`` and how to go on are said."""
+
+    def said() -> str:
+        return told() + again(run)
+
+    return taking_steps(
+        stderr,
+        progress,
+        ended=lambda: f". {said()}",
+        failed=lambda: said() if run.shown_last else "",
+    )

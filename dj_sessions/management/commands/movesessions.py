@@ -12,8 +12,8 @@ from dj_sessions.conf import conf, store_class
 from dj_sessions.management._failures import failures_in_words
 from dj_sessions.management._numbers import add_batch_size, add_limit, check_batches, check_number
 from dj_sessions.management._progress import progress_for, within
-from dj_sessions.management._steps import taking_steps
-from dj_sessions.management._words import again, left_behind, say, sessions
+from dj_sessions.management._steps import going_over
+from dj_sessions.management._words import left_behind, say, sessions
 
 MOVED: Final = "moved"
 #: What is said of those that were skipped, one and several: their outcome, and what it is.
@@ -99,14 +99,9 @@ class Command(BaseCommand):
         )
 
         def told() -> str:
-            return _told(carriage.outcome, options) + again(carriage)
+            return _told(carriage.outcome, options)
 
-        with taking_steps(
-            self.stderr,
-            progress,
-            ended=lambda: f". {told()}",
-            failed=lambda: told() if carriage.last else "",
-        ) as interruption:
+        with going_over(self.stderr, progress, carriage, told) as interruption:
             pace = _Pace(options["rate"])
             for done in carriage.batches(size, after, limit, pace.at_once):
                 progress.update(done)

@@ -14,8 +14,8 @@ from dj_sessions.conf import conf, store_class
 from dj_sessions.management._failures import failures_in_words
 from dj_sessions.management._numbers import add_batch_size, add_sleep, check_batches
 from dj_sessions.management._progress import progress_for
-from dj_sessions.management._steps import taking_steps
-from dj_sessions.management._words import again, sessions
+from dj_sessions.management._steps import going_over, taking_steps
+from dj_sessions.management._words import sessions
 from dj_sessions.user_sessions import end_sessions, listing
 from dj_sessions.user_sessions.ending import of_each
 from dj_sessions.user_sessions.exporting import export_sessions, exported
@@ -169,14 +169,9 @@ class Command(BaseCommand):
         progress = progress_for(self.stderr, options, _words.number_stored)
 
         def told() -> str:
-            return _told(indexing, options) + again(indexing)
+            return _told(indexing, options)
 
-        with taking_steps(
-            self.stderr,
-            progress,
-            ended=lambda: f". {told()}",
-            failed=lambda: told() if indexing.last else "",
-        ) as interruption:
+        with going_over(self.stderr, progress, indexing, told) as interruption:
             for done in indexing.batches(options["batch_size"], options["after"]):
                 progress.update(done)
                 interruption.sleep(options["sleep"])
