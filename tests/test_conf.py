@@ -232,7 +232,7 @@ def test_other_modules_take_their_settings_from_here():
         "checks/stores.py": {"CACHES"},
         "checks/switch.py": {"CSRF_USE_SESSIONS", "MESSAGE_STORAGE", "is_overridden"},
         "user_sessions/models.py": {"AUTH_USER_MODEL"},
-        "user_sessions/relogin.py": {"LOGIN_REDIRECT_URL", "LOGIN_URL", "USE_TZ"},
+        "user_sessions/relogin.py": {"LOGIN_REDIRECT_URL", "LOGIN_URL"},
         "user_sessions/views.py": {"LOGIN_URL", "LOGOUT_REDIRECT_URL"},
         "user_sessions/migrations/0001_initial.py": {"AUTH_USER_MODEL"},
     }
